@@ -1,0 +1,49 @@
+# Two commands do everything: `make demo` and `make test`. Both build .venv from the hashed lock when it is missing or older
+# than the lock. PYTHON picks the interpreter (3.11 or newer).
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.stamp
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test test-deep lint types imports check lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-10s %s\n", $$1, $$2}'
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v[0]}.{v[1]}: set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+env: $(STAMP) ## build .venv from the hashed lock
+
+demo: env ## a simulated live evening through the whole loop, then the console
+	$(BIN)/supplychain demo
+
+test: env ## the default tests, under ten minutes on two cores
+	$(BIN)/python -m pytest
+
+test-deep: env ## default tests plus faults, real servers and the browser
+	$(BIN)/python -m pytest -m "deep or not deep" --override-ini addopts="-ra --strict-markers -p no:cacheprovider"
+
+lint: env ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: env ## mypy, strict
+	$(BIN)/mypy
+
+imports: env ## the floors of the house
+	$(BIN)/lint-imports
+
+check: lint types imports ## everything static
+
+lock: env ## resolve again; the lock carries hashes and no addresses
+	$(BIN)/uv pip compile pyproject.toml --group dev --python-version 3.11 --universal --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --upgrade --output-file requirements.lock
+
+clean: ## remove the environment, caches and local data
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache data
