@@ -33,7 +33,7 @@ def event_id(platform: str, shop: str, order: str, line: str, kind: str, source_
 
 def event_key(identity: str) -> bytes:
     """Return the 16 bytes under which an event id is remembered; a foreign id is hashed into the same space."""
-    if len(identity) == 32:  # noqa: PLR2004 - the length of our own ids
+    if len(identity) == 32:
         try:
             return bytes.fromhex(identity)
         except ValueError:
