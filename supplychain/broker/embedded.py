@@ -100,6 +100,10 @@ class EmbeddedBroker:
         """Forget errors not used up yet."""
         self._do("heal", request=request)
 
+    def forget(self, topic: str, partition: int, before: int) -> None:
+        """Drop the records below an offset, as retention does."""
+        self._do("forget", topic=topic, partition=partition, before=before)
+
     def kill(self) -> None:
         """End the child at once, as a crash would; everything it held is lost."""
         self.process.kill()
@@ -164,6 +168,7 @@ def _obey(cluster: MockCluster, order: Mapping[str, object]) -> None:
         "delay": cluster.delay,
         "fail_next": cluster.fail_next,
         "heal": cluster.heal,
+        "forget": cluster.forget,
     }
     arguments = dict(order)
     try:

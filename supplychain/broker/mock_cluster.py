@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+from supplychain.domain.errors import UnavailableError
+
 RETAINED_BYTES_PER_PARTITION: Final = 5 * 1024 * 1024
 """What the mock keeps of a partition, in bytes as sent (compressed); older batches are dropped without a word."""
 
@@ -51,11 +53,17 @@ _SIGNATURES: Final[Mapping[str, tuple[object, tuple[object, ...]]]] = {
         (ctypes.c_void_p, ctypes.c_int16, ctypes.c_size_t, ctypes.POINTER(ctypes.c_int)),
     ),
     "rd_kafka_mock_clear_request_errors": (None, (ctypes.c_void_p, ctypes.c_int16)),
+    "rd_kafka_mock_partition_delete_records": (
+        ctypes.c_int,
+        (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int32, ctypes.c_int64),
+    ),
 }
 
 
-class MockClusterError(RuntimeError):
+class MockClusterError(UnavailableError):
     """The mock cluster could not be made or refused a call."""
+
+    code = "embedded-broker"
 
 
 def _library_path() -> Path:
@@ -159,6 +167,11 @@ class MockCluster:
     def heal(self, request: str) -> None:
         """Forget the errors that `fail_next` has not used up."""
         self._library.rd_kafka_mock_clear_request_errors(self._cluster, REQUESTS[request])
+
+    def forget(self, topic: str, partition: int, before: int) -> None:
+        """Drop the records below an offset, as retention does."""
+        dropped = self._library.rd_kafka_mock_partition_delete_records(self._cluster, topic.encode(), partition, before)
+        self._check(dropped, topic)
 
     def close(self) -> None:
         """End the cluster; everything it holds is gone. A second call does nothing."""

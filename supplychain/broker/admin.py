@@ -1,0 +1,225 @@
+"""Topics, watermarks and lag: what a broker holds and how far a group has read it.
+
+Topics are declared from one table in code. A topic that exists with another number of partitions is an error that a
+person has to solve: keys would move between partitions, and state is kept by partition.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Final
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+
+from supplychain.domain.errors import SettingsError, UnavailableError
+
+_SURE_CAPACITY: Final = 10_000
+"""Records of a partition that the embedded broker holds for certain (5 MiB of up to 500 bytes), before it has dropped any."""
+
+
+class BrokerUnreachableError(UnavailableError):
+    """The broker gave no answer in time, or refused the request."""
+
+    code = "broker-unreachable"
+
+
+class TopicMismatchError(SettingsError):
+    """Topics exist with other partition counts than wanted, or are missing.
+
+    Attributes
+    ----------
+    found
+        Partitions found for each topic concerned, 0 when it is missing.
+    """
+
+    code = "topic-mismatch"
+
+    def __init__(self, wanted: Mapping[str, int], found: Mapping[str, int]) -> None:
+        listed = ", ".join(f"{topic} has {found[topic]} partitions, wanted {wanted[topic]}" for topic in sorted(found))
+        super().__init__(listed, way_out="partition counts are never changed: keys and state live by partition")
+        self.found = dict(found)
+
+
+@dataclass(frozen=True)
+class Watermarks:
+    """What a partition holds: offsets low <= offset < high."""
+
+    low: int
+    high: int
+
+
+class Topics:
+    """Administration of one broker.
+
+    Parameters
+    ----------
+    bootstrap
+        Broker addresses, host:port, separated by commas.
+    timeout
+        Seconds until an unanswered request counts as unreachable.
+    options
+        Further librdkafka settings, such as security.
+    """
+
+    def __init__(self, bootstrap: str, *, timeout: float = 10.0, options: Mapping[str, Any] | None = None) -> None:
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, **(options or {})})
+        self._timeout = timeout
+
+    def cluster_id(self) -> str:
+        """Return the id the broker gives itself; on the embedded broker take the one of its start instead.
+
+        Raises
+        ------
+        BrokerUnreachableError
+            If there is no answer in time.
+        """
+        return str(self._ask(lambda: self._admin.list_topics(timeout=self._timeout)).cluster_id)
+
+    def partitions(self) -> dict[str, int]:
+        """Return the partition count of every topic.
+
+        Raises
+        ------
+        BrokerUnreachableError
+            If there is no answer in time.
+        """
+        found = self._ask(lambda: self._admin.list_topics(timeout=self._timeout)).topics
+        return {name: len(topic.partitions) for name, topic in found.items()}
+
+    def check(self, wanted: Mapping[str, int]) -> None:
+        """Make sure that topics exist with these partition counts.
+
+        Raises
+        ------
+        TopicMismatchError
+            If one is missing or has another count.
+        BrokerUnreachableError
+            If there is no answer in time.
+        """
+        present = self.partitions()
+        wrong = {topic: present.get(topic, 0) for topic, count in wanted.items() if present.get(topic, 0) != count}
+        if wrong:
+            raise TopicMismatchError(wanted, wrong)
+
+    def ensure(
+        self, wanted: Mapping[str, int], *, replication: int = 1, config: Mapping[str, str] | None = None
+    ) -> tuple[str, ...]:
+        """Create the topics that are missing and check all of them; existing ones are never changed.
+
+        Parameters
+        ----------
+        replication
+            Copies of each partition.
+        config
+            Topic settings, such as retention.ms.
+
+        Returns
+        -------
+        tuple of str
+            The topics created now.
+
+        Raises
+        ------
+        TopicMismatchError
+            If a topic exists with another count; nothing is created then.
+        BrokerUnreachableError
+            If there is no answer in time or a creation is refused.
+        """
+        present = self.partitions()
+        wrong = {topic: present[topic] for topic, count in wanted.items() if present.get(topic, count) != count}
+        if wrong:
+            raise TopicMismatchError(wanted, wrong)
+        missing = tuple(topic for topic in wanted if topic not in present)
+        if missing:
+            new = [NewTopic(topic, wanted[topic], replication, config=dict(config or {})) for topic in missing]
+            for answer in self._admin.create_topics(new, operation_timeout=self._timeout).values():
+                self._ask(partial(answer.result, self._timeout))
+            self.check(wanted)
+        return missing
+
+    def watermarks(self, topics: Iterable[str]) -> dict[tuple[str, int], Watermarks]:
+        """Return what each partition of the topics holds.
+
+        Raises
+        ------
+        BrokerUnreachableError
+            If there is no answer in time.
+        """
+        present = self.partitions()
+        places = [TopicPartition(topic, number) for topic in topics for number in range(present.get(topic, 0))]
+        if not places:
+            return {}
+        low = self._offsets(places, OffsetSpec.earliest())
+        high = self._offsets(places, OffsetSpec.latest())
+        return {place: Watermarks(low[place], high[place]) for place in low}
+
+    def committed(self, group: str, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+        """Return the next offset a consumer group has committed, for the partitions where it has.
+
+        Raises
+        ------
+        BrokerUnreachableError
+            If there is no answer in time.
+        """
+        present = self.partitions()
+        places = [TopicPartition(topic, number) for topic in topics for number in range(present.get(topic, 0))]
+        if not places:
+            return {}
+        asked = self._admin.list_consumer_group_offsets(
+            [ConsumerGroupTopicPartitions(group, places)], request_timeout=self._timeout
+        )
+        answer = self._ask(lambda: asked[group].result(self._timeout))
+        return {(one.topic, one.partition): one.offset for one in answer.topic_partitions if one.offset >= 0}
+
+    def lag(self, group: str, topics: Iterable[str]) -> dict[tuple[str, int], int]:
+        """Return how many retained records of each partition a group has not committed yet.
+
+        Raises
+        ------
+        BrokerUnreachableError
+            If there is no answer in time.
+        """
+        names = tuple(topics)
+        done = self.committed(group, names)
+        return {
+            place: max(0, mark.high - max(done.get(place, mark.low), mark.low))
+            for place, mark in self.watermarks(names).items()
+        }
+
+    def backlog_share(self, group: str, topics: Iterable[str]) -> float:
+        """Return the fullest partition's lag as a share of what a broker with small retention can hold.
+
+        The embedded broker drops its oldest records without a word, so producers that can wait should do so above one
+        half. Before it has dropped any, what it has kept so far, and at least 10,000 records, is its known capacity.
+
+        Raises
+        ------
+        BrokerUnreachableError
+            If there is no answer in time.
+        """
+        names = tuple(topics)
+        marks = self.watermarks(names)
+        done = self.committed(group, names)
+        share = 0.0
+        for place, mark in marks.items():
+            kept = mark.high - mark.low
+            capacity = max(kept, _SURE_CAPACITY) if mark.low == 0 else max(kept, 1)
+            share = max(share, (mark.high - done.get(place, 0)) / capacity)
+        return share
+
+    def _offsets(self, places: Iterable[TopicPartition], end: OffsetSpec) -> dict[tuple[str, int], int]:
+        answers: dict[TopicPartition, Future[Any]] = self._admin.list_offsets(
+            dict.fromkeys(places, end), request_timeout=self._timeout
+        )
+        return {
+            (place.topic, place.partition): int(self._ask(partial(answer.result, self._timeout)).offset)
+            for place, answer in answers.items()
+        }
+
+    def _ask(self, call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except (KafkaException, TimeoutError) as failed:
+            raise BrokerUnreachableError(str(failed)) from failed
