@@ -14,7 +14,7 @@ from typing import Any
 from supplychain.domain.errors import TuningError
 
 
-def _value(default: float | bool, low: float, high: float, unit: str, about: str) -> Any:
+def _value(default: float, low: float, high: float, unit: str, about: str) -> Any:
     return field(default=default, metadata={"low": low, "high": high, "unit": unit, "about": about})
 
 
@@ -125,7 +125,7 @@ def describe() -> Iterator[tuple[str, str, Field[Any]]]:
 
 def _checked(section: str, item: Field[Any], value: object) -> float | bool:
     name = f"{section}.{item.name}"
-    kind = type(item.default)
+    kind: object = type(item.default)
     low, high, unit = item.metadata["low"], item.metadata["high"], item.metadata["unit"]
     if kind is bool:
         if not isinstance(value, bool):
@@ -144,7 +144,7 @@ def _checked(section: str, item: Field[Any], value: object) -> float | bool:
     return int(value) if kind is int else float(value)
 
 
-def parse(document: Mapping[str, object], basis: Tuning | None = None) -> Tuning:
+def parse(given: Mapping[str, Any], basis: Tuning | None = None) -> Tuning:
     """Return a tuning from nested mappings over `basis` (the defaults when none).
 
     Raises
@@ -154,7 +154,7 @@ def parse(document: Mapping[str, object], basis: Tuning | None = None) -> Tuning
     """
     tuning = basis or Tuning()
     changed: dict[str, Any] = {}
-    for section, values in document.items():
+    for section, values in given.items():
         kind = SECTIONS.get(section)
         if kind is None:
             detail = f"unknown tuning section {section!r}"
@@ -163,7 +163,7 @@ def parse(document: Mapping[str, object], basis: Tuning | None = None) -> Tuning
             detail = f"tuning section {section!r} is no table"
             raise TuningError(detail, way_out=f"write [{section}] and its values below", field=section)
         known = {item.name: item for item in fields(kind)}
-        for name, value in values.items():
+        for name in values:
             if name not in known:
                 detail = f"unknown tuning value {section}.{name}"
                 raise TuningError(
@@ -171,8 +171,8 @@ def parse(document: Mapping[str, object], basis: Tuning | None = None) -> Tuning
                     way_out=f"`supplychain tuning show` lists them: {', '.join(known)}",
                     field=f"{section}.{name}",
                 )
-        given = {name: _checked(section, known[name], value) for name, value in values.items()}
-        changed[section] = replace(getattr(tuning, section), **given)
+        checked = {name: _checked(section, known[name], value) for name, value in values.items()}
+        changed[section] = replace(getattr(tuning, section), **checked)
     return replace(tuning, **changed)
 
 
