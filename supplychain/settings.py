@@ -73,7 +73,7 @@ class DispatchSettings(_Section):
     first_retry_seconds: float = Field(default=1.0, gt=0, le=3_600)
     attempts: int = Field(default=12, ge=1, le=100)
     secrets_file: str = Field(
-        "", description="TOML of supplier = 'whsec_...'; empty means secrets.toml in the data directory"
+        default="", description="TOML of supplier = 'whsec_...'; empty means secrets.toml in the data directory"
     )
 
 
