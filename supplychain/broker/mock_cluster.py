@@ -37,6 +37,11 @@ REQUESTS: Final[Mapping[str, int]] = {
 _BROKER_ID: Final = 1
 _PRODUCER: Final = 0
 _SIGNATURES: Final[Mapping[str, tuple[object, tuple[object, ...]]]] = {
+    "rd_kafka_conf_new": (ctypes.c_void_p, ()),
+    "rd_kafka_conf_set": (
+        ctypes.c_int,
+        (ctypes.c_void_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_size_t),
+    ),
     "rd_kafka_new": (ctypes.c_void_p, (ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t)),
     "rd_kafka_destroy": (None, (ctypes.c_void_p,)),
     "rd_kafka_err2name": (ctypes.c_char_p, (ctypes.c_int,)),
@@ -108,7 +113,10 @@ class MockCluster:
     def __init__(self, topics: Mapping[str, int], *, rebalance_delay_ms: int = 100) -> None:
         self._library = _load()
         reason = ctypes.create_string_buffer(512)
-        self._client = self._library.rd_kafka_new(_PRODUCER, None, reason, len(reason))
+        settings = self._library.rd_kafka_conf_new()
+        # The client that carries the cluster talks to nobody and would complain about that.
+        self._library.rd_kafka_conf_set(settings, b"log_level", b"3", reason, len(reason))
+        self._client = self._library.rd_kafka_new(_PRODUCER, settings, reason, len(reason))
         if not self._client:
             raise MockClusterError(f"librdkafka gave no handle: {reason.value.decode()}")
         self._cluster = self._library.rd_kafka_mock_cluster_new(self._client, 1)

@@ -1,0 +1,110 @@
+"""A chunk: what one fetch brought from one partition, cut to a bounded size."""
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any, Self
+
+from streams.chunks.ledger import Entry
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Neighbouring records of one partition in their order; all sequences have the same length.
+
+    Offsets rise but may have gaps (compaction, transaction markers, retention). Timestamps are UTC milliseconds, given by
+    the producer or the broker as the topic is configured. Values and keys are bytes as they were sent.
+    """
+
+    topic: str
+    partition: int
+    offsets: Sequence[int]
+    values: Sequence[bytes | None]
+    keys: Sequence[bytes | None]
+    timestamps: Sequence[int]
+    headers: Sequence[Headers]
+    entry: Entry = field(compare=False)
+
+    @classmethod
+    def of(cls, topic: str, partition: int, records: Sequence[Any]) -> Self:
+        """Build a chunk from fetched records (aiokafka's ConsumerRecord); there must be at least one."""
+        first, last = records[0].offset, records[-1].offset
+        dense = last - first + 1 == len(records)
+        return cls(
+            topic,
+            partition,
+            range(first, last + 1) if dense else [record.offset for record in records],
+            [record.value for record in records],
+            [record.key for record in records],
+            [record.timestamp for record in records],
+            [record.headers for record in records],
+            Entry(last),
+        )
+
+    @property
+    def first(self) -> int:
+        """Offset of the first record."""
+        return self.offsets[0]
+
+    @property
+    def last(self) -> int:
+        """Offset of the last record."""
+        return self.offsets[-1]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def done(self) -> None:
+        """Say that the effect of every record is durable. Call it after the effect, never before; from any thread."""
+        self.entry.done()
+
+    def since(self, offset: int) -> Self | None:
+        """Return the records from an offset on: this chunk itself, a shorter one, or None when nothing is left.
+
+        The shorter chunk has the same entry: done said on it is said for the whole, since the records below the offset
+        have been dealt with before.
+        """
+        if offset <= self.first:
+            return self
+        if offset > self.last:
+            return None
+        start = bisect_left(self.offsets, offset)
+        return type(self)(
+            self.topic,
+            self.partition,
+            self.offsets[start:],
+            self.values[start:],
+            self.keys[start:],
+            self.timestamps[start:],
+            self.headers[start:],
+            self.entry,
+        )
+
+
+def cut(topic: str, partition: int, records: Sequence[Any], most_records: int, most_bytes: int) -> Iterator[Chunk]:
+    """Cut fetched records into chunks of bounded size; a single record larger than the limit is a chunk of its own.
+
+    Parameters
+    ----------
+    records
+        At least one record, in offset order.
+    most_records, most_bytes
+        Limits of one chunk; bytes are those of keys and values.
+
+    Yields
+    ------
+    Chunk
+        In order; together they hold every record once.
+    """
+    ends = list(accumulate(len(record.value or b"") + len(record.key or b"") for record in records))
+    start = 0
+    while start < len(records):
+        stop = min(start + most_records, len(records))
+        before = ends[start - 1] if start else 0
+        while stop - start > 1 and ends[stop - 1] - before > most_bytes:
+            stop = start + (stop - start) // 2
+        yield Chunk.of(topic, partition, records[start:stop])
+        start = stop
