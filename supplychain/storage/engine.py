@@ -75,11 +75,9 @@ class Database:
         UnavailableError
             If the database cannot be reached.
         """
-        with _reachable(), self._reader.connect() as connection:
-            if not self.sqlite:
-                connection = connection.execution_options(isolation_level="REPEATABLE READ")
-            with connection.begin():
-                yield connection
+        reader = self._reader if self.sqlite else self._reader.execution_options(isolation_level="REPEATABLE READ")
+        with _reachable(), reader.connect() as connection, connection.begin():
+            yield connection
 
     def exclusive(self, connection: Connection, name: int) -> None:
         """Make this write transaction the only one of its name (SQLite writers are alone anyway)."""
