@@ -1,0 +1,1 @@
+"""What comes from outside, made canonical: network files, recorded events, real transactions."""
