@@ -108,6 +108,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is not foll
         self.ledger: Final = Ledger()
         self._hand_over = callback
         self._owned: frozenset[Place] = frozenset()
+        self._joined = False
         self._committed: dict[Place, int | None] = {}
         self._settled = asyncio.Event()
         self._settled.set()
@@ -252,6 +253,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is not foll
             self.ledger.restart(place, None)
         await self.intake.custody.assigned(ours)
         self._owned = ours
+        self._joined = True
         await super().on_partitions_assigned(assigned, generation_id)
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
@@ -282,8 +284,11 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is not foll
     def sight(self) -> Sight:
         """Return how far the partitions owned are; callable from another thread."""
         done = self.ledger.committable()
+        progress = (self.app.rebalancing_count, tuple(sorted(done.items())))
+        if not self._joined or self.app.rebalancing:
+            return Sight("joining", progress)
         behind = any((self._thread.highwater(TP(*place)) or 0) > done.get(place, 0) for place in self._owned)
-        return Sight(assigned=bool(self._owned), behind=behind, progress=tuple(sorted(done.items())))
+        return Sight("behind" if behind else "idle", progress)
 
 
 class ChunkTransport(driver.Transport):  # type: ignore[misc]  # Faust is not followed by the type checker

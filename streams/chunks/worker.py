@@ -42,7 +42,7 @@ class ChunkApp(faust.App):  # type: ignore[misc]  # Faust is not followed by the
         """Return how far the worker is, for a watchdog in another thread."""
         consumer = self._consumer
         if not isinstance(consumer, ChunkConsumer):
-            return Sight(assigned=False, behind=False, progress=None)
+            return Sight("joining", None)
         return consumer.sight()
 
 
@@ -81,7 +81,7 @@ def faust_settings(
         "store": "memory://",
         "autodiscover": False,
         "web_enabled": False,
-        "table_standby_replicas": 0,  # without tables, Kafka's own round-robin assignment
+        "table_standby_replicas": 1,  # makes Faust use its own assignor, which keeps equal partitions of topics together
         "topic_allow_declare": False,
         "topic_disable_leader": True,
         "agent_supervisor": CrashingSupervisor,  # a failed agent ends the worker; its chunk is read again by the next
