@@ -6,8 +6,9 @@ takes its clock as an argument. Solvers are imported on the first solve, so that
 
 from __future__ import annotations
 
+from optimizers.engine import solve
 from optimizers.params import Engine, Params
 from optimizers.problem import Problem, ProblemError
 from optimizers.solution import Solution, Status, StopReason
 
-__all__ = ["Engine", "Params", "Problem", "ProblemError", "Solution", "Status", "StopReason"]
+__all__ = ["Engine", "Params", "Problem", "ProblemError", "Solution", "Status", "StopReason", "solve"]

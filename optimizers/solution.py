@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from hashlib import sha256
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-Ints: TypeAlias = npt.NDArray[np.int64]
+Ints: TypeAlias = npt.NDArray[np.integer[Any]]
 
 
 class Status(StrEnum):
@@ -76,6 +76,16 @@ class Scrap:
     period: Ints
     pieces: Ints
     pool: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The decisions alone: what a planner could carry out, before anybody has counted what it costs."""
+
+    orders: Orders
+    moves: Moves
+    deliveries: Deliveries
+    scrap: Scrap
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +180,11 @@ class Solution:
         """Relative distance between cost and bound."""
         total = self.costs.total
         return 0.0 if total <= self.bound else (total - self.bound) / max(abs(total), 1)
+
+    @property
+    def plan(self) -> Plan:
+        """The decisions alone."""
+        return Plan(self.orders, self.moves, self.deliveries, self.scrap)
 
     @property
     def digest(self) -> str:

@@ -244,9 +244,13 @@ class OrderLines:
 
 @dataclass(frozen=True, slots=True)
 class MoveLines:
-    """Pinned moves between warehouses by lane and release period: exactly so many free pieces leave."""
+    """Pinned moves between warehouses by lane and release period: exactly so many free pieces leave.
+
+    shortfall_price : minor units per piece that is not there to be moved; the move shrinks rather than fail.
+    """
 
     lane: Index = index("V", "L")
     item: Index = index("V", "N")
     period: Index = index("V", "T")
     pieces: Amount = amount("V")
+    shortfall_price: Amount = amount("V", default=1_000_000)

@@ -1,0 +1,184 @@
+"""Mixed-integer programs as arrays, solved by OR-Tools.
+
+The expression APIs of OR-Tools cost seconds per hundred thousand terms, so a model is collected as numpy columns, rows
+and entries and handed over as one protocol buffer. HiGHS inside OR-Tools does the work: a second HiGHS must not be
+loaded beside it, and the `threads` parameter is refused by it, so it is never set.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from optimizers.solution import Ints
+
+Floats = npt.NDArray[np.float64]
+UNLIMITED = np.inf
+
+
+@dataclass(slots=True)
+class Model:
+    """Columns, rows and entries of a minimisation, appended in blocks."""
+
+    columns: int = 0
+    rows: int = 0
+    offset: float = 0.0
+    _columns: list[tuple[Floats, Floats, Floats, npt.NDArray[np.bool_]]] = field(default_factory=list)
+    _rows: list[tuple[Floats, Floats]] = field(default_factory=list)
+    _entries: list[tuple[Ints, Ints, Floats]] = field(default_factory=list)
+
+    def add_columns(
+        self, count: int, *, upper: Any = UNLIMITED, cost: Any = 0.0, integer: bool = False, lower: Any = 0.0
+    ) -> Ints:
+        """Append `count` columns; scalars are repeated. Returns their numbers."""
+        block = [np.broadcast_to(np.asarray(each, dtype=float), (count,)) for each in (lower, upper, cost)]
+        self._columns.append((block[0], block[1], block[2], np.full(count, integer)))
+        self.columns += count
+        return np.arange(self.columns - count, self.columns, dtype=np.int64)
+
+    def add_rows(self, count: int, *, lower: Any = -UNLIMITED, upper: Any = UNLIMITED) -> Ints:
+        """Append `count` rows without entries; scalars are repeated. Returns their numbers."""
+        low, high = (np.broadcast_to(np.asarray(each, dtype=float), (count,)) for each in (lower, upper))
+        self._rows.append((low, high))
+        self.rows += count
+        return np.arange(self.rows - count, self.rows, dtype=np.int64)
+
+    def add(self, rows: Any, columns: Any, values: Any) -> None:
+        """Append entries; the three arguments are broadcast against each other. Repeated entries add up."""
+        r, c, v = np.broadcast_arrays(np.asarray(rows), np.asarray(columns), np.asarray(values, dtype=float))
+        self._entries.append((r.ravel().astype(np.int64), c.ravel().astype(np.int64), v.ravel()))
+
+    def arrays(self) -> Arrays:
+        """Everything appended so far, entries summed and sorted by row and column."""
+        lower, upper, cost = (np.concatenate([block[k] for block in self._columns]) for k in range(3))
+        integer = np.concatenate([block[3] for block in self._columns])
+        low, high = (np.concatenate([np.zeros(0), *(block[k] for block in self._rows)]) for k in range(2))
+        r = np.concatenate([np.zeros(0, np.int64), *(block[0] for block in self._entries)])
+        c = np.concatenate([np.zeros(0, np.int64), *(block[1] for block in self._entries)])
+        v = np.concatenate([np.zeros(0), *(block[2] for block in self._entries)])
+        keys, place = np.unique(r * max(self.columns, 1) + c, return_inverse=True)
+        summed = np.bincount(place, v, len(keys)).astype(float)
+        width = max(self.columns, 1)
+        return Arrays(lower, upper, cost, integer, low, high, keys // width, keys % width, summed, self.offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrays:
+    """A finished program: columns (lower, upper, cost, integer), rows (low, high), entries (row, column, value)."""
+
+    lower: Floats
+    upper: Floats
+    cost: Floats
+    integer: npt.NDArray[np.bool_]
+    low: Floats
+    high: Floats
+    row: Ints
+    column: Ints
+    value: Floats
+    offset: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the solver found: values are None when it found no feasible point within its limits."""
+
+    values: Floats | None
+    objective: float
+    bound: float
+    proven: bool
+    nodes: int
+    row_prices: Floats | None
+
+
+def solve_integer(
+    program: Arrays,
+    *,
+    node_limit: int | None,
+    gap: float,
+    seed: int,
+    seconds: float | None,
+    hint: Floats | None = None,
+) -> Outcome:
+    """Solve with HiGHS in OR-Tools under a node limit and, when given, a time limit.
+
+    Returns
+    -------
+    Outcome
+        `proven` only when the solver reports an optimum within `gap`; any other status is believed only as far as the
+        primal point and the bound it carries.
+    """
+    from ortools.math_opt.python import mathopt
+
+    model = mathopt.Model.from_model_proto(_proto(program))
+    parameters = mathopt.SolveParameters(
+        node_limit=node_limit,
+        relative_gap_tolerance=gap,
+        absolute_gap_tolerance=0.0 if gap == 0 else None,
+        random_seed=seed,
+        time_limit=None if seconds is None else timedelta(seconds=max(seconds, 0.01)),
+    )
+    hints = mathopt.ModelSolveParameters()
+    if hint is not None:
+        start = mathopt.SolutionHint(variable_values=dict(zip(model.variables(), hint.tolist(), strict=True)))
+        hints.solution_hints.append(start)
+    result = mathopt.solve(model, mathopt.SolverType.HIGHS, params=parameters, model_params=hints)
+    return _outcome(result, mathopt, model)
+
+
+def solve_linear(
+    program: Arrays, solver: str, *, tolerance: float | None = None, seconds: float | None = None
+) -> Outcome:
+    """Solve the linear relaxation with `glop` (exact vertices and duals) or `pdlp` (first order, to `tolerance`)."""
+    from ortools.math_opt.python import mathopt
+
+    proto = _proto(program)
+    proto.variables.integers[:] = [False] * len(program.cost)
+    model = mathopt.Model.from_model_proto(proto)
+    parameters = mathopt.SolveParameters(time_limit=None if seconds is None else timedelta(seconds=max(seconds, 0.01)))
+    if tolerance is not None:
+        criteria = parameters.pdlp.termination_criteria.simple_optimality_criteria
+        criteria.eps_optimal_relative = tolerance
+        criteria.eps_optimal_absolute = tolerance
+    kind = {"glop": mathopt.SolverType.GLOP, "pdlp": mathopt.SolverType.PDLP}[solver]
+    result = mathopt.solve(model, kind, params=parameters)
+    return _outcome(result, mathopt, model)
+
+
+def _proto(program: Arrays) -> Any:
+    from ortools.math_opt import model_pb2
+
+    proto = model_pb2.ModelProto()
+    count = len(program.cost)
+    proto.variables.ids.extend(range(count))
+    proto.variables.lower_bounds.extend(program.lower.tolist())
+    proto.variables.upper_bounds.extend(program.upper.tolist())
+    proto.variables.integers.extend(program.integer.tolist())
+    dear = np.flatnonzero(program.cost)
+    proto.objective.linear_coefficients.ids.extend(dear.tolist())
+    proto.objective.linear_coefficients.values.extend(program.cost[dear].tolist())
+    proto.objective.offset = program.offset
+    proto.linear_constraints.ids.extend(range(len(program.low)))
+    proto.linear_constraints.lower_bounds.extend(program.low.tolist())
+    proto.linear_constraints.upper_bounds.extend(program.high.tolist())
+    kept = np.flatnonzero(program.value)
+    proto.linear_constraint_matrix.row_ids.extend(program.row[kept].tolist())
+    proto.linear_constraint_matrix.column_ids.extend(program.column[kept].tolist())
+    proto.linear_constraint_matrix.coefficients.extend(program.value[kept].tolist())
+    return proto
+
+
+def _outcome(result: Any, mathopt: Any, model: Any) -> Outcome:
+    proven = result.termination.reason == mathopt.TerminationReason.OPTIMAL
+    bound = float(result.termination.objective_bounds.dual_bound)
+    nodes = int(result.solve_stats.node_count)
+    if not result.has_primal_feasible_solution():
+        return Outcome(None, np.inf, bound, False, nodes, None)
+    values = np.array(result.variable_values(model.variables()), dtype=float)
+    duals = None
+    if result.has_dual_feasible_solution():
+        duals = np.array(result.dual_values(model.linear_constraints()), dtype=float)
+    return Outcome(values, float(result.objective_value()), bound, proven, nodes, duals)

@@ -1,0 +1,139 @@
+"""One item after another, each exactly, against what the ones before it have left.
+
+Between the exact model, which serves a handful of items, and the price engine, which serves thousands. It knows every rule
+of the problem because each step is the exact model itself. The bound adds what each item would cost if all shared limits
+were its own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from optimizers.budget import Budget
+from optimizers.idle import idle_plan
+from optimizers.monolith import Exact, solve_exactly
+from optimizers.params import Params
+from optimizers.problem import Problem
+from optimizers.restrict import Part, Taken, joined, restrict
+from optimizers.solution import Ints, Plan, StopReason
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A plan with its bound, the work it took and why the engine stopped."""
+
+    plan: Plan
+    bound: float
+    proven: bool
+    sweeps: int
+    nodes: int
+    stop: StopReason
+
+
+def solve_in_one_piece(problem: Problem, params: Params, budget: Budget) -> Found:
+    """The exact model over all items; the plan without proposals when the limits leave no time for a better one."""
+    exact = _exactly(problem, None, params, budget)
+    plan = idle_plan(problem) if exact.plan is None else exact.plan
+    stop = StopReason.PROVEN if exact.proven else budget.exhausted() or StopReason.WORK
+    return Found(plan, exact.bound, exact.proven and params.gap == 0, 0, exact.nodes, stop)
+
+
+def solve_in_sequence(problem: Problem, params: Params, budget: Budget) -> Found:
+    """Plan the items one by one, the one with the most to lose first."""
+    parts = [restrict(problem, np.array([item])) for item in _by_loss(problem)]
+    alone: list[Exact] = []
+    stop = None
+    for part in parts:
+        stop = stop or budget.exhausted()
+        alone.append(Exact(None, _least(part.problem), False, 0) if stop else _alone(part.problem, params, budget))
+    plans = [idle_plan(part.problem) for part in parts]
+    uses = [Taken.by(part.problem, plan) for part, plan in zip(parts, plans, strict=True)]
+    total = _sum(problem, uses)
+    nodes = sum(each.nodes for each in alone)
+    for k, part in enumerate(parts):
+        stop = stop or budget.exhausted()
+        if stop:
+            break
+        rest = replace(total.plus(uses[k], -1), waiting=_any(uses, k, "waiting"), opened=_any(uses, k, "opened"))
+        plan, more = _against(part, alone[k].plan, rest, params, budget)
+        nodes += more
+        if plan is not None:
+            plans[k], uses[k] = plan, Taken.by(part.problem, plan)
+            total = _sum(problem, uses)
+    bound = sum(each.bound for each in alone)
+    plan = joined([part.lift(plan) for part, plan in zip(parts, plans, strict=True)])
+    return Found(plan, bound, False, 1, nodes, stop or StopReason.WORK)
+
+
+def _exactly(problem: Problem, taken: Taken | None, params: Params, budget: Budget) -> Exact:
+    return solve_exactly(
+        problem, taken, node_limit=params.node_limit, gap=params.gap, seed=params.seed, seconds=budget.left()
+    )
+
+
+def _alone(problem: Problem, params: Params, budget: Budget) -> Exact:
+    """The item as if everything shared were its own and free of joint minimums: a relaxation."""
+    nothing = Taken.nothing(problem)
+    rich = np.broadcast_to(problem.suppliers.minimum_value[:, None], nothing.value.shape)
+    relaxed = replace(nothing, value=rich, opened=np.ones_like(nothing.opened))
+    exact = _exactly(problem, relaxed, params, budget)
+    return replace(exact, bound=max(exact.bound, _least(problem)))
+
+
+def _least(problem: Problem) -> float:
+    """A bound that needs no solver: given orders are paid, and every leftover fetches its salvage."""
+    from optimizers.given import decided
+
+    pieces = decided(problem).pieces
+    paid = float((pieces * problem.modes.unit_cost[:, None]).sum())
+    supply = problem.stock.on_hand.sum(axis=1).astype(float)
+    np.add.at(supply, problem.inflow.item, problem.inflow.pieces)
+    np.add.at(supply, problem.mode_item, pieces.sum(axis=1))
+    return paid - float((supply * problem.goods.salvage).sum())
+
+
+def _against(part: Part, alone: Plan | None, rest: Taken, params: Params, budget: Budget) -> tuple[Plan | None, int]:
+    if alone is not None and fits(part.problem, alone, rest):
+        return alone, 0
+    exact = _exactly(part.problem, rest, params, budget)
+    return exact.plan, exact.nodes
+
+
+def fits(problem: Problem, plan: Plan, rest: Taken) -> bool:
+    """Whether the plan stays inside every shared limit beside `rest`, without overflow and without opening anything."""
+    own = Taken.by(problem, plan)
+    both = own.plus(rest)
+    groups, lanes, places = problem.groups, problem.lanes, problem.places
+    for use, limit in (
+        (both.group, groups.capacity),
+        (both.lane, lanes.capacity),
+        (both.storage, places.storage[:, None]),
+    ):
+        if ((use > limit) & (limit >= 0)).any():
+            return False
+    if (both.caps > problem.caps.pieces).any() or (own.opened & ~rest.opened).any():
+        return False
+    return not (both.waiting & (both.value < problem.suppliers.minimum_value[:, None])).any()
+
+
+def _by_loss(problem: Problem) -> Ints:
+    loss = np.bincount(problem.demand.item, problem.demand.pieces * problem.demand.shortage_cost, problem.sizes["N"])
+    return np.argsort(-np.asarray(loss, dtype=float), kind="stable").astype(np.int64)
+
+
+def _sum(problem: Problem, uses: list[Taken]) -> Taken:
+    total = Taken.nothing(problem)
+    for use in uses:
+        total = total.plus(use)
+    return total
+
+
+def _any(uses: list[Taken], without: int, name: str) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = np.zeros_like(getattr(uses[without], name))
+    for k, use in enumerate(uses):
+        if k != without:
+            found |= getattr(use, name)
+    return found
