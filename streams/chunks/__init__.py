@@ -7,8 +7,9 @@ follows the longest done prefix of each partition. Topics that are not listed as
 """
 
 from streams.chunks.chunk import Chunk
-from streams.chunks.custody import BrokerCustody, Custody, Retained
+from streams.chunks.custody import BrokerCustody, Custody, Place, Retained
 from streams.chunks.ledger import Entry, Ledger
+from streams.chunks.transport import Intake, LostLogError
 from streams.chunks.watchdog import Sight, Watchdog
 from streams.chunks.worker import ChunkApp, chunk_topic, faust_settings, make_app, run_worker
 
@@ -18,7 +19,10 @@ __all__ = [
     "ChunkApp",
     "Custody",
     "Entry",
+    "Intake",
     "Ledger",
+    "LostLogError",
+    "Place",
     "Retained",
     "Sight",
     "Watchdog",

@@ -5,11 +5,52 @@ import asyncio
 import json
 import logging
 import os
+import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from streams.chunks import Chunk, chunk_topic, make_app, run_worker
-from streams.chunks.transport import Intake
+from streams.chunks import BrokerCustody, Chunk, Custody, Place, Retained, chunk_topic, make_app, run_worker
+from streams.chunks.transport import ChunkConsumer, Intake
+
+
+class FixedStart(BrokerCustody):
+    """A custody with stored offsets given on the command line."""
+
+    def __init__(self, topic: str, offsets: Mapping[int, int]) -> None:
+        self._offsets = {(topic, partition): offset for partition, offset in offsets.items()}
+
+    async def start_offsets(self, retained: Mapping[Place, Retained]) -> Mapping[Place, int]:
+        return {place: offset for place, offset in self._offsets.items() if place in retained}
+
+
+class CommitDetector:
+    """Compares every commit with what was made durable: counts commits, and those that pass work not done."""
+
+    def __init__(self, report: Path) -> None:
+        self._report = report
+        self._durable: dict[int, set[int]] = {}
+        self._counts = {"commits": 0, "unsafe": 0}
+        stock = ChunkConsumer._commit_offsets
+        detector = self
+
+        async def commit_offsets(
+            consumer: ChunkConsumer, offsets: Mapping[Any, int], start_new_transaction: bool = True
+        ) -> bool:
+            detector.check(offsets)
+            return await stock(consumer, offsets, start_new_transaction)
+
+        ChunkConsumer._commit_offsets = commit_offsets  # type: ignore[method-assign,assignment]  # that is the detector
+
+    def durable(self, chunk: Chunk) -> None:
+        self._durable.setdefault(chunk.partition, set()).update(chunk.offsets)
+
+    def check(self, offsets: Mapping[Any, int]) -> None:
+        for tp, offset in offsets.items():
+            self._counts["commits"] += 1
+            done = self._durable.get(tp.partition, set())
+            self._counts["unsafe"] += not done.issuperset(range(min(done, default=offset), offset))
+        self._report.write_text(json.dumps(self._counts), encoding="utf-8")
 
 
 def main() -> None:
@@ -21,10 +62,15 @@ def main() -> None:
     parser.add_argument("--pause", type=float, default=0.0)
     parser.add_argument("--records", type=int, default=1_000)
     parser.add_argument("--concurrency", type=int, default=1)
+    parser.add_argument("--start", type=json.loads, default=None, help="stored offsets, JSON by partition")
+    parser.add_argument("--detect", type=Path, default=Path(os.devnull))
     wanted = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
 
-    intake = Intake(frozenset({wanted.topic}), most_records=wanted.records)
+    stored = {int(partition): offset for partition, offset in (wanted.start or {}).items()}
+    custody: Custody = FixedStart(wanted.topic, stored) if stored else BrokerCustody()
+    detector = CommitDetector(wanted.detect)
+    intake = Intake(frozenset({wanted.topic}), custody, most_records=wanted.records)
     app = make_app(
         wanted.group,
         wanted.bootstrap,
@@ -38,12 +84,13 @@ def main() -> None:
     async def append(stream: Any) -> None:
         chunk: Chunk
         async for chunk in stream:
-            await asyncio.sleep(wanted.pause)
+            await asyncio.sleep(wanted.pause * random.random())
             lines = (
                 json.dumps([chunk.partition, offset, (value or b"").decode()])
                 for offset, value in zip(chunk.offsets, chunk.values, strict=True)
             )
             os.write(out, ("\n".join(lines) + "\n").encode())
+            detector.durable(chunk)
             await asyncio.sleep(wanted.pause)
             chunk.done()
 

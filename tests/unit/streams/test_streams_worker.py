@@ -1,0 +1,225 @@
+"""A worker process on the embedded broker: commits advance with the wheel as installed, signals and kills lose nothing."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import pytest
+
+from supplychain.broker.admin import Topics
+from supplychain.broker.embedded import EmbeddedBroker
+from supplychain.broker.publisher import Publisher
+
+SCRIPT = Path(__file__).with_name("chunk_worker.py")
+PARTITIONS = 4
+
+
+def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
+
+
+class Worker:
+    """A worker process; killed with the block when a test has not ended it."""
+
+    def __init__(self, broker: EmbeddedBroker, out: Path, *options: str) -> None:
+        self._log = out.with_suffix(f".{time.monotonic_ns()}.log").open("w", encoding="utf-8")
+        command = [sys.executable, str(SCRIPT), "--bootstrap", broker.bootstrap, "--out", str(out), *options]
+        self.process = subprocess.Popen(command, stderr=self._log)
+
+    def end(self, number: signal.Signals) -> float:
+        started = time.monotonic()
+        self.process.send_signal(number)
+        self.process.wait(30)
+        return time.monotonic() - started
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self._log.close()
+
+
+@pytest.fixture
+def broker() -> Iterator[EmbeddedBroker]:
+    with EmbeddedBroker({"sales.v1": PARTITIONS}) as running:
+        yield running
+
+
+def _produce(broker: EmbeddedBroker, count: int) -> None:
+    with Publisher(broker.bootstrap) as publisher:
+        for number in range(count):
+            publisher.send("sales.v1", None, str(number).encode(), partition=number % PARTITIONS)
+
+
+def _committed(topics: Topics) -> dict[int, int]:
+    return {partition: offset for (_, partition), offset in topics.committed("watch", ["sales.v1"]).items()}
+
+
+def _effects(out: Path) -> Counter[tuple[int, int]]:
+    """Count how often each record had its effect; a killed worker may leave half a last line, which counts as none."""
+    seen: Counter[tuple[int, int]] = Counter()
+    for line in out.read_text(encoding="utf-8").splitlines() if out.exists() else []:
+        try:
+            partition, offset, _ = json.loads(line)
+        except ValueError:
+            continue
+        seen[partition, offset] += 1
+    return seen
+
+
+def _until_effects(out: Path, count: int) -> None:
+    _until(lambda: len(_effects(out)) >= count)
+
+
+def _all(count: int) -> set[tuple[int, int]]:
+    return {(partition, offset) for partition in range(PARTITIONS) for offset in range(count // PARTITIONS)}
+
+
+def test_commits_advance_and_sigterm_leaves_nothing_undone_or_doubled(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    _produce(broker, 20_000)
+    topics = Topics(broker.bootstrap)
+    out, report = tmp_path / "out", tmp_path / "report"
+    with Worker(broker, out, "--detect", str(report)) as worker:
+        _until(lambda: sum(_committed(topics).values()) == 20_000)
+        assert worker.end(signal.SIGTERM) < 20
+        assert worker.process.returncode == 0
+    assert _effects(out) == Counter(_all(20_000))
+    counts = json.loads(report.read_text(encoding="utf-8"))
+    assert counts["commits"] > 0
+    assert counts["unsafe"] == 0
+
+
+def test_reading_starts_at_stored_offsets_not_at_committed_ones(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    _produce(broker, 8_000)
+    topics = Topics(broker.bootstrap)
+    with Worker(broker, tmp_path / "first") as worker:
+        _until(lambda: sum(_committed(topics).values()) == 8_000)
+        worker.end(signal.SIGTERM)
+    stored = {0: 1_500, 1: 0, 2: 1_999, 3: 2_000}
+    wanted = {(partition, offset) for partition, start in stored.items() for offset in range(start, 2_000)}
+    out = tmp_path / "second"
+    with Worker(broker, out, "--start", json.dumps(stored)) as worker:
+        _until(lambda: len(_effects(out)) >= len(wanted))
+        worker.end(signal.SIGTERM)
+    assert _effects(out) == Counter(wanted)
+
+
+def test_out_of_order_work_never_commits_past_open_chunks(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    _produce(broker, 12_000)
+    topics = Topics(broker.bootstrap)
+    out, report = tmp_path / "out", tmp_path / "report"
+    options = ("--concurrency", "8", "--pause", "0.05", "--records", "100", "--detect", str(report))
+    with Worker(broker, out, *options) as worker:
+        _until(lambda: sum(_committed(topics).values()) == 12_000)
+        worker.end(signal.SIGTERM)
+    counts = json.loads(report.read_text(encoding="utf-8"))
+    assert counts["commits"] >= 5
+    assert counts["unsafe"] == 0
+    assert set(_effects(out)) == _all(12_000)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize("concurrency", [1, 8])
+def test_loop_of_ends_loses_nothing(
+    broker: EmbeddedBroker, tmp_path: Path, number: signal.Signals, concurrency: int
+) -> None:
+    chance = random.Random(20_261_111 + concurrency)
+    topics = Topics(broker.bootstrap)
+    out = tmp_path / "out"
+    options = ("--concurrency", str(concurrency), "--pause", "0.02", "--records", "250")
+    total = 0
+    for _ in range(3):
+        _produce(broker, 16_000)
+        total += 16_000 // PARTITIONS
+        before = len(_effects(out))
+        enough = before + chance.randrange(2_000, 12_000)
+        with Worker(broker, out, *options) as worker:
+            _until_effects(out, enough)
+            worker.end(number)
+        _assert_commits_are_backed(topics, out)
+    with Worker(broker, out, *options) as worker:
+        _until(lambda: sum(_committed(topics).values()) == total * PARTITIONS)
+        worker.end(signal.SIGTERM)
+    effects = _effects(out)
+    assert set(effects) == _all(total * PARTITIONS)
+    if number == signal.SIGTERM and concurrency == 1:
+        assert max(effects.values()) == 1
+
+
+def _assert_commits_are_backed(topics: Topics, out: Path) -> None:
+    done = set(_effects(out))
+    for partition, offset in _committed(topics).items():
+        missing = [number for number in range(offset) if (partition, number) not in done]
+        assert not missing, f"partition {partition} committed {offset}, but {missing[:5]} had no effect"
+
+
+@pytest.mark.deep
+def test_second_worker_joins_and_leaves_under_load(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    topics = Topics(broker.bootstrap)
+    out = tmp_path / "out"
+    options = ("--pause", "0.01", "--records", "250")
+    _produce(broker, 60_000)
+    with Worker(broker, out, *options) as first:
+        _until(lambda: len(_effects(out)) >= 4_000)
+        for number in (signal.SIGKILL, signal.SIGTERM):
+            with Worker(broker, out, *options) as second:
+                before = len(_effects(out))
+                _until_effects(out, before + 10_000)
+                second.end(number)
+        _until(lambda: sum(_committed(topics).values()) == 60_000, 90)
+        first.end(signal.SIGTERM)
+    assert set(_effects(out)) == _all(60_000)
+    _assert_commits_are_backed(topics, out)
+
+
+@pytest.mark.deep
+def test_broker_away_for_a_while_costs_nothing(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    topics = Topics(broker.bootstrap)
+    out = tmp_path / "out"
+    _produce(broker, 20_000)
+    with Worker(broker, out, "--pause", "0.02", "--records", "250") as worker:
+        _until(lambda: len(_effects(out)) >= 4_000)
+        broker.down()
+        time.sleep(8)  # longer than the session lasts
+        broker.up()
+        _until(lambda: sum(_committed(topics).values()) == 20_000)
+        assert worker.process.poll() is None
+        worker.end(signal.SIGTERM)
+    assert set(_effects(out)) == _all(20_000)
+
+
+@pytest.mark.deep
+def test_stopped_and_continued_worker_loses_nothing(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    topics = Topics(broker.bootstrap)
+    out = tmp_path / "out"
+    _produce(broker, 20_000)
+    options = ("--pause", "0.02", "--records", "250")
+    with Worker(broker, out, *options) as zombie:
+        _until(lambda: len(_effects(out)) >= 4_000)
+        os.kill(zombie.process.pid, signal.SIGSTOP)
+        with Worker(broker, out, *options) as heir:
+            before = len(_effects(out))
+            _until(lambda: len(_effects(out)) >= before + 4_000)
+            os.kill(zombie.process.pid, signal.SIGCONT)
+            _until(lambda: sum(_committed(topics).values()) == 20_000)
+            heir.end(signal.SIGTERM)
+        zombie.end(signal.SIGTERM)
+    assert set(_effects(out)) == _all(20_000)
