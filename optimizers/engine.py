@@ -50,7 +50,7 @@ def solve(
     params = params or Params()
     budget = Budget(clock, clock(), params.time_limit_seconds, cancel)
     found = _search(problem, params, budget)
-    return _checked(problem, params, found, budget)
+    return checked(problem, found, budget)
 
 
 def _search(problem: Problem, params: Params, budget: Budget) -> Found:
@@ -63,7 +63,8 @@ def _search(problem: Problem, params: Params, budget: Budget) -> Found:
     return solve_in_sequence(problem, params, budget)
 
 
-def _checked(problem: Problem, params: Params, found: Found, budget: Budget) -> Solution:
+def checked(problem: Problem, found: Found, budget: Budget) -> Solution:
+    """Audit the plan that was found and put the figures of the audit beside it."""
     audit = require(problem, found.plan)
     total = audit.costs.total
     # Each cause of cost is rounded once, so a total may lie a few units below an exact bound.

@@ -60,7 +60,7 @@ def most_pieces(problem: Problem, modes: Ints, published: Ints) -> Ints:
     """(M', T) largest order worth considering for each of `modes`: all demand, its MOQ, or what was published.
 
     More in one order can only be leftover, which is worth less than it costs; a supplier's minimum value may still call
-    for it, so its worth in pieces is added.
+    for it, so its worth in pieces is added, and one multiple so that "one batch more" can always be asked.
     """
     total = np.bincount(problem.demand.item, problem.demand.pieces, len(problem.goods.receiving)).astype(np.int64)
     rows = problem.modes
@@ -68,6 +68,6 @@ def most_pieces(problem: Problem, modes: Ints, published: Ints) -> Ints:
     extra = -(-value // np.maximum(rows.unit_cost[modes], 1))
     need = np.maximum(rows.moq[modes], total[problem.mode_item[modes]] + extra)[:, None]
     multiple = rows.multiple[modes][:, None]
-    most = -(-np.maximum(need, published) // multiple) * multiple
+    most = -(-np.maximum(need, published) // multiple) * multiple + multiple
     limit = np.where(rows.maximum[modes] < 0, np.iinfo(np.int64).max, rows.maximum[modes])[:, None]
     return np.asarray(np.minimum(most, limit // multiple * multiple))

@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from optimizers.formulation import Formulation, formulate
-from optimizers.milp import Floats, solve_integer
+from optimizers.milp import Arrays, Floats, solve_integer
 from optimizers.problem import Problem
 from optimizers.restrict import Taken
 from optimizers.solution import Deliveries, Ints, Moves, Orders, Plan, Scrap
@@ -22,6 +23,7 @@ class Exact:
     """Result of the exact model; plan is None when the limits ended it before any plan was found."""
 
     plan: Plan | None
+    objective: float
     bound: float
     proven: bool
     nodes: int
@@ -31,6 +33,7 @@ def solve_exactly(
     problem: Problem,
     taken: Taken | None = None,
     *,
+    held: tuple[Ints, npt.NDArray[np.bool_]] | None = None,
     node_limit: int | None = None,
     gap: float = 0.0,
     seed: int = 0,
@@ -42,11 +45,25 @@ def solve_exactly(
     ----------
     node_limit, seconds : limits of the branch and bound; None = none. With a node limit alone the result repeats.
     gap : relative gap at which to stop.
+    held : (M, T) pieces and where they must be ordered exactly so; unlike pins they have to keep every rule.
     """
     form = formulate(problem, taken)
-    outcome = solve_integer(form.model.arrays(), node_limit=node_limit, gap=gap, seed=seed, seconds=seconds)
+    program = form.model.arrays()
+    if held is not None:
+        _hold(form, program, *held)
+    outcome = solve_integer(program, node_limit=node_limit, gap=gap, seed=seed, seconds=seconds)
     plan = None if outcome.values is None else read_plan(form, outcome.values)
-    return Exact(plan, outcome.bound, outcome.proven, outcome.nodes)
+    return Exact(plan, outcome.objective, outcome.bound, outcome.proven, outcome.nodes)
+
+
+def _hold(form: Formulation, program: Arrays, pieces: Ints, where: npt.NDArray[np.bool_]) -> None:
+    here = np.flatnonzero(where[form.order_mode, form.order_period])
+    mode, period = form.order_mode[here], form.order_period[here]
+    batches = pieces[mode, period] / form.problem.modes.multiple[mode]
+    program.lower[form.batches[here]] = batches
+    program.upper[form.batches[here]] = batches
+    program.lower[form.placed[here]] = batches > 0
+    program.upper[form.placed[here]] = batches > 0
 
 
 def read_plan(form: Formulation, values: Floats) -> Plan:

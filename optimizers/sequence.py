@@ -48,24 +48,45 @@ def solve_in_sequence(problem: Problem, params: Params, budget: Budget) -> Found
     stop = None
     for part in parts:
         stop = stop or budget.exhausted()
-        alone.append(Exact(None, _least(part.problem), False, 0) if stop else _alone(part.problem, params, budget))
-    plans = [idle_plan(part.problem) for part in parts]
-    uses = [Taken.by(part.problem, plan) for part, plan in zip(parts, plans, strict=True)]
-    total = _sum(problem, uses)
-    nodes = sum(each.nodes for each in alone)
-    for k, part in enumerate(parts):
-        stop = stop or budget.exhausted()
-        if stop:
-            break
-        rest = replace(total.plus(uses[k], -1), waiting=_any(uses, k, "waiting"), opened=_any(uses, k, "opened"))
-        plan, more = _against(part, alone[k].plan, rest, params, budget)
-        nodes += more
-        if plan is not None:
-            plans[k], uses[k] = plan, Taken.by(part.problem, plan)
-            total = _sum(problem, uses)
+        alone.append(
+            Exact(None, np.inf, _least(part.problem), False, 0) if stop else _alone(part.problem, params, budget)
+        )
+    plans, more, stop = in_turn(problem, parts, Taken.nothing(problem), [each.plan for each in alone], params, budget)
+    nodes = more + sum(each.nodes for each in alone)
     bound = sum(each.bound for each in alone)
     plan = joined([part.lift(plan) for part, plan in zip(parts, plans, strict=True)])
     return Found(plan, bound, False, 1, nodes, stop or StopReason.WORK)
+
+
+def in_turn(
+    problem: Problem, parts: list[Part], base: Taken, wishes: list[Plan | None], params: Params, budget: Budget
+) -> tuple[list[Plan], int, StopReason | None]:
+    """Plan each part beside `base` and the parts before it; parts still to come hold what is given for them.
+
+    Parameters
+    ----------
+    wishes : a plan of each part to keep where it fits, or None.
+
+    Returns
+    -------
+    plans of the parts in their own numbers, nodes spent, and why it stopped early (None = it did not).
+    """
+    plans = [idle_plan(part.problem) for part in parts]
+    uses = [Taken.by(part.problem, plan) for part, plan in zip(parts, plans, strict=True)]
+    total, nodes, stop = _sum(base, uses), 0, None
+    for k, part in enumerate(parts):
+        stop = budget.exhausted()
+        if stop:
+            break
+        rest = replace(
+            total.plus(uses[k], -1), waiting=_any(base, uses, k, "waiting"), opened=_any(base, uses, k, "opened")
+        )
+        plan, more = _against(part, wishes[k], rest, params, budget)
+        nodes += more
+        if plan is not None:
+            plans[k], uses[k] = plan, Taken.by(part.problem, plan)
+            total = _sum(base, uses)
+    return plans, nodes, stop
 
 
 def _exactly(problem: Problem, taken: Taken | None, params: Params, budget: Budget) -> Exact:
@@ -124,15 +145,14 @@ def _by_loss(problem: Problem) -> Ints:
     return np.argsort(-np.asarray(loss, dtype=float), kind="stable").astype(np.int64)
 
 
-def _sum(problem: Problem, uses: list[Taken]) -> Taken:
-    total = Taken.nothing(problem)
+def _sum(base: Taken, uses: list[Taken]) -> Taken:
     for use in uses:
-        total = total.plus(use)
-    return total
+        base = base.plus(use)
+    return base
 
 
-def _any(uses: list[Taken], without: int, name: str) -> npt.NDArray[np.bool_]:
-    found: npt.NDArray[np.bool_] = np.zeros_like(getattr(uses[without], name))
+def _any(base: Taken, uses: list[Taken], without: int, name: str) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = getattr(base, name).copy()
     for k, use in enumerate(uses):
         if k != without:
             found |= getattr(use, name)
