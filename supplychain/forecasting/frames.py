@@ -102,6 +102,8 @@ class DailyFrame:
     def age(self) -> Ints:
         """Days from each series' first sale to the end of the frame; zero for a series that never sold."""
         sold = self.pieces > 0.0
+        if not sold.shape[1]:
+            return np.zeros(len(self.keys), dtype=np.int64)
         first = np.where(sold.any(axis=1), sold.argmax(axis=1), self.pieces.shape[1])
         return np.asarray(self.pieces.shape[1] - first, dtype=np.int64)
 
