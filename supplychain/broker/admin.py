@@ -4,17 +4,30 @@ Topics are declared from one table in code. A topic that exists with another num
 person has to solve: keys would move between partitions, and state is kept by partition.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
 
 from supplychain.domain.errors import SettingsError, UnavailableError
 
+_PAUSE_SECONDS: Final = 0.05
+_NOT_YET: Final = frozenset(
+    {
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.FENCED_LEADER_EPOCH,
+        KafkaError.UNKNOWN_LEADER_EPOCH,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+    }
+)
 _SURE_CAPACITY: Final = 10_000
 """Records of a partition that the embedded broker holds for certain (5 MiB of up to 500 bytes), before it has dropped any."""
 
@@ -135,7 +148,8 @@ class Topics:
         if missing:
             new = [NewTopic(topic, wanted[topic], replication, config=dict(config or {})) for topic in missing]
             for answer in self._admin.create_topics(new, operation_timeout=self._timeout).values():
-                self._ask(partial(answer.result, self._timeout))
+                self._ask(partial(answer.result, self._timeout), again=False)
+            self._wait_for(missing)
             self.check(wanted)
         return missing
 
@@ -167,10 +181,7 @@ class Topics:
         places = [TopicPartition(topic, number) for topic in topics for number in range(present.get(topic, 0))]
         if not places:
             return {}
-        asked = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group, places)], request_timeout=self._timeout
-        )
-        answer = self._ask(lambda: asked[group].result(self._timeout))
+        answer = self._ask(partial(self._committed, group, places))
         return {(one.topic, one.partition): one.offset for one in answer.topic_partitions if one.offset >= 0}
 
     def lag(self, group: str, topics: Iterable[str]) -> dict[tuple[str, int], int]:
@@ -209,17 +220,38 @@ class Topics:
             share = max(share, (mark.high - done.get(place, 0)) / capacity)
         return share
 
-    def _offsets(self, places: Iterable[TopicPartition], end: OffsetSpec) -> dict[tuple[str, int], int]:
-        answers: dict[TopicPartition, Future[Any]] = self._admin.list_offsets(
-            dict.fromkeys(places, end), request_timeout=self._timeout
-        )
-        return {
-            (place.topic, place.partition): int(self._ask(partial(answer.result, self._timeout)).offset)
-            for place, answer in answers.items()
-        }
+    def _wait_for(self, topics: Iterable[str]) -> None:
+        """Wait until new topics are in the metadata; a creation is answered before that."""
+        deadline = time.monotonic() + self._timeout
+        while set(topics) - self.partitions().keys() and time.monotonic() < deadline:
+            time.sleep(_PAUSE_SECONDS)
 
-    def _ask(self, call: Callable[[], Any]) -> Any:
-        try:
-            return call()
-        except (KafkaException, TimeoutError) as failed:
-            raise BrokerUnreachableError(str(failed)) from failed
+    def _committed(self, group: str, places: list[TopicPartition]) -> Any:
+        wanted = [ConsumerGroupTopicPartitions(group, places)]
+        return self._admin.list_consumer_group_offsets(wanted, request_timeout=self._timeout)[group].result(
+            self._timeout
+        )
+
+    def _offsets(self, places: list[TopicPartition], end: OffsetSpec) -> dict[tuple[str, int], int]:
+        def listed() -> dict[tuple[str, int], int]:
+            answers = self._admin.list_offsets(dict.fromkeys(places, end), request_timeout=self._timeout)
+            return {
+                (place.topic, place.partition): int(answer.result(self._timeout).offset)
+                for place, answer in answers.items()
+            }
+
+        offsets: dict[tuple[str, int], int] = self._ask(listed)
+        return offsets
+
+    def _ask(self, call: Callable[[], Any], *, again: bool = True) -> Any:
+        """Ask, and ask again while the answer is "not yet": a new topic has no leader for a moment."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            try:
+                return call()
+            except KafkaException as failed:
+                if not (again and failed.args[0].code() in _NOT_YET and time.monotonic() < deadline):
+                    raise BrokerUnreachableError(str(failed)) from failed
+            except TimeoutError as late:
+                raise BrokerUnreachableError(f"no answer in {self._timeout} s") from late
+            time.sleep(_PAUSE_SECONDS)
