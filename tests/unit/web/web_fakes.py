@@ -1,0 +1,375 @@
+"""A small evening in memory: what API and console are tested on, without database, broker or solver."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from starlette.types import ASGIApp
+
+from supplychain.domain import tuning as tunings
+from supplychain.domain.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError
+from supplychain.domain.units import HOUR, MINUTE
+from supplychain.messages.v1 import SupplierAnswer
+from supplychain.planning.ports import Actor, PlanFilter
+from supplychain.settings import Settings, WebSettings
+from supplychain.telemetry import StoredFigures
+from supplychain.web.ports import Front, Row, Stored
+
+NOW = 1_795_435_200_000  # 2026-11-23T12:00:00Z, 20:00 in Shanghai
+SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+OLD_SECRET = "whsec_" + "C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+
+
+def line(number: int, **changes: Any) -> Row:
+    facts = {
+        "line": f"line-{number}",
+        "plan": "plan-1",
+        "group": "SKU-1",
+        "kind": "order",
+        "sku": f"SKU-{number}",
+        "destination": "WH-EAST",
+        "origin": None,
+        "release_at": NOW + 10 * MINUTE,
+        "arrive_at": NOW + 30 * HOUR,
+        "recommended": 100 * number,
+        "quantity": 100 * number,
+        "zone": "firm",
+        "supplier": "SUP-A",
+        "offer": f"OFF-{number}",
+        "mode": "normal",
+        "unit_cost_minor": 1_250,
+        "cost_minor": 125_000 * number,
+        "value_minor": 125_000 * number,
+        "override": None,
+        "override_reason": "",
+        "override_basis": None,
+        "state": "proposed",
+        "fence": "",
+        "stale": False,
+        "confirmed": None,
+        "shipped": 0,
+        "received": 0,
+        "version": 1,
+        "changed_at": NOW,
+        "explanation": {
+            "terms": [
+                {"name": "gross demand", "pieces": 150 * number, "note": "P90 over the protection interval"},
+                {"name": "expected loss", "pieces": -30 * number, "note": "cancelled before shipment"},
+                {"name": "position", "pieces": -25 * number, "note": "on hand 40, reserved 15"},
+                {"name": "rounding", "pieces": 5 * number, "note": "up to the batch multiple"},
+            ],
+            "facts": {
+                "binding": [{"limit": "capacity of SUP-A", "shadow_price_minor": 120}],
+                "alternatives": [{"supplier": "SUP-B", "cost_minor": 140_000}],
+            },
+            "sentence": "gross demand 150 - expected loss 30 - position 25 + rounding 5 = 100",
+        },
+    }
+    return {**facts, **changes}
+
+
+class FakeBoard:
+    """Read models of one evening; `broken` makes every one of them fail."""
+
+    def __init__(self) -> None:
+        self.broken: Exception | None = None
+        self.messages: list[Row] = [
+            {
+                "message": f"m-{number}", "channel": channel, "lane": lane, "kind": kind, "state": state,
+                "attempts": 1, "error": error, "released_at": NOW, "delivered_wall": None, "lines": ["line-1"],
+            }
+            for number, (channel, lane, kind, state, error) in enumerate(
+                [
+                    ("supplier", "SUP-A", "order", "delivered", None),
+                    ("supplier", "SUP-B", "order", "parked", "410 gone"),
+                    ("allocations", "WH-EAST", "movement", "pending", None),
+                ]
+            )
+        ]  # fmt: skip
+
+    def _check(self) -> None:
+        if self.broken is not None:
+            raise self.broken
+
+    def now(self) -> int:
+        return NOW
+
+    def summary(self) -> Row:
+        self._check()
+        return {
+            "events_in": 1_000, "sales_counted": 900, "cancellations": 60, "returns": 20, "corrections": 5,
+            "duplicates": 10, "excluded": 2, "dead_letters": 3, "spikes": 2, "plans": 3, "plans_open": 1,
+            "orders_released": 4, "orders_received": 4, "orders_undelivered": 0, "orders_accepted": 3, "orders_short": 1,
+            "orders_refused": 0, "orders_open": 0, "allocations_released": 2, "allocations_received": 2,
+            "spike_to_plan_seconds": {"p50": 0.4, "p99": 1.2}, "synthetic": True,
+        }  # fmt: skip
+
+    def rooms(self) -> list[Row]:
+        self._check()
+        return [
+            {
+                "session": f"S{number}", "room": f"ROOM-{number}", "host": "Lin", "starts_at": NOW - HOUR,
+                "ends_at": NOW + HOUR, "live": number == 1, "viewers": 12_000, "orders": 300, "units": 420,
+                "revenue_minor": 1_234_500, "rate_per_minute": 12.5,
+            }
+            for number in (1, 2)
+        ]  # fmt: skip
+
+    def room(self, session: str) -> Row:
+        if session != "S1":
+            raise NotFoundError(f"unknown session {session!r}", session=session)
+        item = {
+            "sku": "SKU-1", "name": "Plum wine gift set", "orders": 200, "units": 260, "rate_per_minute": 9.5,
+            "rest": {"p10": 80, "p50": 140, "p90": 230}, "sellable_minutes": 12.0, "available": 114, "spike": True,
+        }  # fmt: skip
+        return {**self.rooms()[0], "items": [item]}
+
+    def rates(self, session: str, sku: str | None, minutes: int) -> list[Row]:
+        return [
+            {"at": NOW - step * MINUTE, "orders": 10 + step % 5, "units": 12 + step % 7, "viewers": 9_000 + step * 10}
+            for step in reversed(range(minutes))
+        ]
+
+    def spikes(self, limit: int) -> list[Row]:
+        return [
+            {
+                "spike": "sp-1", "session": "S1", "room": "ROOM-1", "sku": "SKU-1", "started_at": NOW - 9 * MINUTE,
+                "ended_at": None, "ratio": 3.4, "observed": 88, "expected": 25.7, "reason": {}, "cause": "flash offer",
+            }
+        ][:limit]  # fmt: skip
+
+    def forecast(self, session: str, sku: str) -> list[Row]:
+        return [{"as_of": NOW, "p10": 80, "p50": 140, "p90": 230}]
+
+    def deliveries(self, limit: int) -> list[Row]:
+        return self.messages[:limit]
+
+    def positions(self, skus: Sequence[str] | None) -> list[Row]:
+        return [{"sku": "SKU-1", "on_hand": 150, "reserved": 36, "available": 114, "inbound": 100, "position": 214}]
+
+    def dead_letters(self, limit: int) -> list[Row]:
+        return [{"topic": "sales.v1", "partition": 0, "offset": 17, "reason": "malformed", "detail": "no JSON"}][:limit]
+
+    def findings(self) -> list[Row]:
+        return [{"kind": "unknown-sku", "subject": "SKU-X", "events": 4, "first_wall": NOW, "last_wall": NOW}]
+
+    def incidents(self) -> list[Row]:
+        return []
+
+    def jobs(self) -> list[Row]:
+        return []
+
+    def health(self) -> Row:
+        self._check()
+        return {
+            "watermarks": [{"topic": "sales.v1", "partition": 0, "watermark": NOW, "lag_seconds": 0.8}],
+            "planned_through": NOW, "stock": [], "outbox_oldest_seconds": 0.0, "degraded": [],
+        }  # fmt: skip
+
+
+class FakeDesk:
+    """One plan with three lines, and the rules that the API leans on."""
+
+    def __init__(self) -> None:
+        self.rows = {row["line"]: row for row in (line(1), line(2), line(3, supplier="SUP-B", state="released"))}
+        self.calls: list[tuple[Any, ...]] = []
+        self.broken: Exception | None = None
+        self.versions = [1]
+
+    def plans(self, wanted: PlanFilter) -> list[Row]:
+        rows = [{"plan": f"plan-{n}", "serial": n, "status": "open", "cut": NOW, "lines": 3} for n in range(5, 0, -1)]
+        rows = [row for row in rows if wanted.before_serial is None or int(str(row["serial"])) < wanted.before_serial]
+        return rows[: wanted.limit]
+
+    def plan(self, plan: str) -> Row:
+        if plan != "plan-1":
+            raise NotFoundError(f"unknown plan {plan!r}", plan=plan)
+        return {
+            "plan": plan, "serial": 1, "status": "open", "groups": ["SKU-1"], "cut": NOW, "digest": "d1", "version": 1,
+            "objective_minor": 500_000, "bound_minor": 495_000, "gap": 0.01, "status_text": "feasible",
+            "stop_reason": "work limit", "network_version": 1, "tuning_version": 1, "model_version": "session-1",
+            "reasons": ["spike SKU-1"], "notes": [], "shortages": [], "lines": list(self.rows.values()),
+        }  # fmt: skip
+
+    def approve(
+        self,
+        plan: str,
+        lines: Sequence[str] | None,
+        actor: Actor,
+        reason: str,
+        *,
+        digest: str | None,
+        version: int | None,
+    ) -> list[Row]:
+        if self.broken is not None:
+            raise self.broken
+        if digest not in {None, "d1"}:
+            raise ConflictError("the plan changed since it was read", way_out="read it again", plan=plan)
+        self.calls.append(("approve", plan, lines, actor.name, reason, digest, version))
+        return self._moved(lines, "approved")
+
+    def reject(self, plan: str, lines: Sequence[str] | None, actor: Actor, reason: str) -> list[Row]:
+        self.calls.append(("reject", plan, lines, actor.name, reason))
+        return self._moved(lines, "rejected")
+
+    def release(self, plan: str, lines: Sequence[str] | None, actor: Actor, reason: str) -> list[Row]:
+        self.calls.append(("release", plan, lines, actor.name, reason))
+        return self._moved(lines, "released")
+
+    def _moved(self, lines: Sequence[str] | None, state: str) -> list[Row]:
+        wanted = [name for name, row in self.rows.items() if row["state"] == "proposed"] if lines is None else lines
+        for name in wanted:
+            row = self.line(name)
+            self.rows[name] = {**row, "state": state, "version": row["version"] + 1}
+        return [self.rows[name] for name in wanted]
+
+    def line(self, line: str) -> Row:
+        if line not in self.rows:
+            raise NotFoundError(f"unknown line {line!r}", line=line)
+        return self.rows[line]
+
+    def revisions(self, line: str) -> list[Row]:
+        self.line(line)
+        return [{"line": line, "version": 1, "actor": "planner", "action": "propose", "reason": "spike", "at": NOW}]
+
+    def edit(self, line: str, quantity: int, version: int, actor: Actor, reason: str) -> Row:
+        row = self.line(line)
+        if row["version"] != version:
+            raise ConflictError("somebody else edited this line", way_out="read it again", line=line)
+        if quantity % 10:
+            raise InvalidInputError("no multiple of the batch", way_out="use tens", field="quantity")
+        self.rows[line] = {**row, "override": quantity, "quantity": quantity, "version": version + 1}
+        return self.rows[line]
+
+    def ask(self, groups: Sequence[str] | None, actor: Actor, reason: str) -> Row:
+        self.calls.append(("ask", groups, actor.name, reason))
+        return {"request": "req-1", "groups": groups or ["SKU-1"]}
+
+    def answer(self, answer: SupplierAnswer, actor: Actor) -> Row:
+        for given in answer.lines:
+            row = self.rows.get(given.plan_line_id)
+            if row is None or f"supplier:{row['supplier']}" not in actor.roles:
+                raise NotFoundError(f"unknown line {given.plan_line_id!r}", line=given.plan_line_id)
+        self.calls.append(("answer", answer.answer_id, actor.name))
+        return {"state": "received"}
+
+    def redeliver(self, message: str, actor: Actor, reason: str) -> None:
+        if not actor.may("operator"):
+            raise ForbiddenError("operators only")
+        self.calls.append(("redeliver", message, actor.name, reason))
+
+    def tuning(self, version: int | None) -> Row:
+        return {"version": version or self.versions[-1], "document": tunings.document(tunings.Tuning())}
+
+    def tunings(self) -> list[Row]:
+        return [
+            {"version": n, "author": "a", "reason": "r", "created_wall": NOW, "active": True} for n in self.versions
+        ]
+
+    def tuning_diff(self, document: Mapping[str, Any]) -> list[Row]:
+        basis = tunings.Tuning()
+        changed = tunings.difference(basis, tunings.parse(document, basis))
+        return [{"name": name, "old": old, "new": new} for name, old, new in changed]
+
+    def activate(self, document: Mapping[str, Any], actor: Actor, reason: str) -> int:
+        self.tuning_diff(document)
+        self.versions.append(self.versions[-1] + 1)
+        return self.versions[-1]
+
+    def rollback(self, version: int, actor: Actor, reason: str) -> int:
+        if version not in self.versions:
+            raise NotFoundError(f"unknown tuning version {version}", version=version)
+        return version
+
+    def figures(self) -> StoredFigures:
+        return StoredFigures((0.4, 1.2), {"proposed": 2}, outbox_pending=1)
+
+
+class FakeIdempotency:
+    """Keys in a dict, with the rules of the real table."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, tuple[str, Stored | None]] = {}
+
+    def begin(self, key: str, fingerprint: str, wall: int) -> Stored | None:
+        if key not in self.kept:
+            self.kept[key] = (fingerprint, None)
+            return None
+        known, stored = self.kept[key]
+        if known != fingerprint:
+            raise InvalidInputError("this idempotency key was used for another request", way_out="use a fresh key")
+        if stored is None:
+            raise ConflictError("the first request with this idempotency key is running", way_out="retry in a moment")
+        return stored
+
+    def finish(self, key: str, status: int, body: bytes) -> None:
+        self.kept[key] = (self.kept[key][0], Stored(status, body))
+
+    def release(self, key: str) -> None:
+        self.kept.pop(key, None)
+
+
+class FakePublisher:
+    """Keeps what was sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes | None, bytes | None]] = []
+        self.broken: Exception | None = None
+
+    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
+        self.sent.append((topic, key, value))
+
+    def flush(self, timeout: float = 30.0) -> None:
+        if self.broken is not None:
+            raise self.broken
+
+
+class World:
+    """The fakes of one test, and the front that stands on them."""
+
+    def __init__(self, data_dir: Path, *, open_to_all: bool = True) -> None:
+        self.board = FakeBoard()
+        self.desk = FakeDesk()
+        self.idempotency = FakeIdempotency()
+        self.publisher = FakePublisher()
+        self.secrets = {"SUP-A": [SECRET, OLD_SECRET]}
+        self.wall = NOW
+        self.settings = Settings(data_dir=data_dir, web=WebSettings(open_to_all=open_to_all))
+        self.front = Front(
+            settings=self.settings,
+            board=self.board,
+            desk=self.desk,
+            idempotency=self.idempotency,
+            publisher=lambda: self.publisher,
+            secrets_of=lambda supplier: self.secrets.get(supplier, []),
+            wall=lambda: self.wall,
+        )
+
+
+class Caller:
+    """Calls an application in this process, without a server; what it raises becomes an answer, as on a server."""
+
+    def __init__(self, app: ASGIApp, base_url: str = "http://127.0.0.1:8000") -> None:
+        self._app = app
+        self._base_url = base_url
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        async def call() -> httpx.Response:
+            transport = httpx.ASGITransport(self._app, raise_app_exceptions=False)
+            async with httpx.AsyncClient(transport=transport, base_url=self._base_url) as client:
+                return await client.request(method, path, **options)
+
+        return asyncio.run(call())
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("POST", path, **options)
+
+    def patch(self, path: str, **options: Any) -> httpx.Response:
+        return self.request("PATCH", path, **options)
