@@ -338,8 +338,13 @@ def _order_lines(build: _Build, modes: Sequence[Mode], lines: Sequence[PlanLine]
             and mode.moq <= max(line.quantity, mode.offer.moq)
         ]
         period = build.grid.period(line.release_at)
-        if fitting and period < build.grid.periods:
+        if not fitting or period >= build.grid.periods:
+            continue
+        if line.quantity:
             rows[max(fitting)[1], period] += line.quantity
+        else:  # "none of this": no other price tier and no other hour of that day instead
+            same_day = [p for p, day in enumerate(build.grid.day) if day == build.grid.day[period]]
+            rows.update({(n, p): 0 for _, n in fitting for p in same_day if (n, p) not in rows})
     columns = np.array([(*key, pieces) for key, pieces in sorted(rows.items())], dtype=np.int64).reshape(-1, 3)
     return OrderLines(mode=columns[:, 0], period=columns[:, 1], pieces=columns[:, 2])
 

@@ -17,6 +17,7 @@ from supplychain.storage.repositories.versions import SqlVersions
 from supplychain.storage.repositories.world import SqlWorld
 
 _AUDIT_LOCK = 7_302
+_CUT_LOCK = 7_303
 
 
 class SqlTx:
@@ -34,7 +35,7 @@ class SqlTx:
     @cached_property
     def signals(self) -> SqlSignals:
         """Signals, requests, cuts."""
-        return SqlSignals(self.connection)
+        return SqlSignals(self.connection, lambda: self._database.exclusive(self.connection, _CUT_LOCK))
 
     @cached_property
     def world(self) -> SqlWorld:

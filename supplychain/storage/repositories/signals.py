@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from sqlalchemy import Connection, func, or_, select, update
 
@@ -17,8 +17,13 @@ _THROUGH = "planned_through"
 class SqlSignals:
     """Signals and requests in SQL."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, alone: Callable[[], None]) -> None:
         self._connection = connection
+        self._alone = alone
+
+    def alone(self) -> None:
+        """Make this transaction the only one that looks at cuts: two coordinators wait for each other."""
+        self._alone()
 
     def watermarks(self) -> dict[tuple[str, int], int]:
         """Return the watermark of every partition that has one."""

@@ -1,0 +1,112 @@
+"""Make a plan: read the world at the cut, solve outside every transaction, store what comes out, once.
+
+The same input gives the same plan: its id is derived from everything it was made from. A plan that exists already is found
+and not made again, so running the planner twice proposes nothing twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from optimizers import Params, Problem, Solution, solve
+from supplychain.domain.events import PlanRequest
+from supplychain.domain.plan import LineState, Plan
+from supplychain.domain.tuning import Tuning
+from supplychain.planning.approvals import auto_approve
+from supplychain.planning.baseline import shelf_baseline
+from supplychain.planning.compose import compose, input_digest
+from supplychain.planning.lines import change
+from supplychain.planning.ports import SYSTEM, Compute, Store, Tx, WallClock
+from supplychain.planning.translate import translate
+from supplychain.planning.view import View, load
+
+Crash = Callable[[str], None]
+"""Called at named points, so that tests can end the process there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a request led to: a plan (new or found), or the reason why none was needed."""
+
+    plan: str | None
+    new: bool
+    note: str = ""
+
+
+def _no_crash(point: str) -> None:
+    """Do nothing: outside tests no point ends the process."""
+
+
+def params(tuning: Tuning, groups: int) -> Params:
+    """Return work limits for a solve: limits of work, not of seconds, make a plan repeatable."""
+    planning = tuning.planning
+    return Params(
+        sweeps=planning.sweep_limit,
+        node_limit=planning.node_limit,
+        exact_items=planning.exact_groups if groups <= planning.exact_groups else 0,
+    )
+
+
+def run_solver(problem: Problem, limits: Params) -> Solution:
+    """Solve in the process that was asked to; top level so that a pool can call it."""
+    return solve(problem, limits)
+
+
+def propose(store: Store, compute: Compute, request: PlanRequest, wall: WallClock, crash: Crash = _no_crash) -> Outcome:
+    """Answer a plan request.
+
+    Raises
+    ------
+    UnavailableError
+        If the solver misses its deadline or its process dies; the request stays and is tried again.
+    """
+    with store.read() as tx:
+        view = load(tx, request.groups, request.cut)
+    draft = translate(view, shelf_baseline(view))
+    if draft is None:
+        note = "the groups hold nothing that is stocked"
+        with store.write() as tx:
+            tx.signals.finish_request(request.request, None, wall())
+        return Outcome(None, new=False, note=note)
+    digest = input_digest(draft)
+    with store.read() as tx:
+        known = tx.plans.by_input(digest)
+    if known is not None:
+        with store.write() as tx:
+            tx.signals.finish_request(request.request, known.plan.plan, wall())
+        return Outcome(known.plan.plan, new=False, note="unchanged input: the plan was there already")
+    limits = params(view.tuning, len(view.groups))
+    solution = compute.run(run_solver, draft.problem, limits, deadline_seconds=view.tuning.planning.solve_seconds)
+    crash("plan-solved")
+    plan = compose(draft, solution, request.reasons)
+    return _store(store, view, plan, digest, request, wall)
+
+
+def _store(store: Store, view: View, plan: Plan, digest: str, request: PlanRequest, wall: WallClock) -> Outcome:
+    """Replace the open proposals of the groups, store the plan, approve what the limits allow, finish the request."""
+    wanted = bool(plan.lines or plan.shortages or view.open_own or "manual" in " ".join(plan.reasons))
+    with store.write() as tx:
+        _supersede(tx, view.groups, plan.plan, view.cut, wall())
+        if not wanted:
+            tx.signals.finish_request(request.request, None, wall())
+            return Outcome(None, new=False, note="stock and supply cover the demand: no plan needed")
+        tx.plans.add(plan, digest, wall())
+        tx.audit.append(
+            actor=SYSTEM.name,
+            action="plan.propose",
+            subject=plan.plan,
+            at=plan.cut,
+            wall=wall(),
+            reason="; ".join(plan.reasons),
+            detail={"digest": plan.digest, "lines": len(plan.lines), "gap": plan.gap, "tuning": plan.tuning_version},
+        )
+        auto_approve(tx, view.tuning, plan, wall())
+        tx.signals.finish_request(request.request, plan.plan, wall())
+    return Outcome(plan.plan, new=True)
+
+
+def _supersede(tx: Tx, groups: Iterable[str], plan: str, at: int, wall: int) -> None:
+    for line in tx.plans.lines(states={LineState.PROPOSED}, groups=groups):
+        changed = replace(line, state=LineState.SUPERSEDED)
+        change(tx, line, changed, actor=SYSTEM, action="supersede", reason=f"replaced by plan {plan}", at=at, wall=wall)
