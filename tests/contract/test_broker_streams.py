@@ -1,5 +1,9 @@
-"""A worker process on the embedded broker: commits advance with the wheel as installed, signals and kills lose nothing."""
+"""A worker process that reads in chunks: commits advance with the wheel as installed, signals, kills and outages lose nothing.
 
+Everything runs on the embedded broker and on Apache Kafka.
+"""
+
+import itertools
 import json
 import os
 import random
@@ -9,14 +13,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import pytest
+from broker_rig import BROKERS, Broker, started
 
 from supplychain.broker.admin import Topics
-from supplychain.broker.embedded import EmbeddedBroker
 from supplychain.broker.publisher import Publisher
 
 SCRIPT = Path(__file__).with_name("chunk_worker.py")
@@ -33,7 +38,7 @@ def _until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 class Worker:
     """A worker process; killed with the block when a test has not ended it."""
 
-    def __init__(self, broker: EmbeddedBroker, out: Path, *options: str) -> None:
+    def __init__(self, broker: Broker, out: Path, *options: str) -> None:
         self._log = out.with_suffix(f".{time.monotonic_ns()}.log").open("w", encoding="utf-8")
         command = [sys.executable, str(SCRIPT), "--bootstrap", broker.bootstrap, "--out", str(out), *options]
         self.process = subprocess.Popen(command, stderr=self._log)
@@ -56,20 +61,48 @@ class Worker:
         self._log.close()
 
 
-@pytest.fixture
-def broker() -> Iterator[EmbeddedBroker]:
-    with EmbeddedBroker({"sales.v1": PARTITIONS}) as running:
+@dataclass(frozen=True)
+class Stream:
+    """A topic of four partitions on a broker, and the group that reads it."""
+
+    broker: Broker
+    topic: str
+
+    @property
+    def group(self) -> str:
+        return f"readers-of-{self.topic}"
+
+    def worker(self, out: Path, *options: str) -> Worker:
+        return Worker(self.broker, out, "--topic", self.topic, "--group", self.group, *options)
+
+    def produce(self, count: int, *, codec: str = "zstd") -> None:
+        with Publisher(self.broker.bootstrap, options={"compression.type": codec}) as publisher:
+            for number in range(count):
+                publisher.send(self.topic, None, str(number).encode(), partition=number % PARTITIONS)
+
+    def committed(self) -> dict[int, int]:
+        topics = Topics(self.broker.bootstrap)
+        return {partition: offset for (_, partition), offset in topics.committed(self.group, [self.topic]).items()}
+
+    def until_committed(self, count: int, seconds: float = 60.0) -> None:
+        topics = Topics(self.broker.bootstrap)
+        _until(lambda: sum(topics.committed(self.group, [self.topic]).values()) == count, seconds)
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module", params=BROKERS)
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    with started(request.param) as running:
         yield running
 
 
-def _produce(broker: EmbeddedBroker, count: int) -> None:
-    with Publisher(broker.bootstrap) as publisher:
-        for number in range(count):
-            publisher.send("sales.v1", None, str(number).encode(), partition=number % PARTITIONS)
-
-
-def _committed(topics: Topics) -> dict[int, int]:
-    return {partition: offset for (_, partition), offset in topics.committed("watch", ["sales.v1"]).items()}
+@pytest.fixture
+def stream(broker: Broker) -> Stream:
+    topic = f"sales-{next(_numbers)}"
+    broker.create({topic: PARTITIONS})
+    return Stream(broker, topic)
 
 
 def _effects(out: Path) -> Counter[tuple[int, int]]:
@@ -92,12 +125,11 @@ def _all(count: int) -> set[tuple[int, int]]:
     return {(partition, offset) for partition in range(PARTITIONS) for offset in range(count // PARTITIONS)}
 
 
-def test_commits_advance_and_sigterm_leaves_nothing_undone_or_doubled(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    _produce(broker, 20_000)
-    topics = Topics(broker.bootstrap)
+def test_commits_advance_and_sigterm_leaves_nothing_undone_or_doubled(stream: Stream, tmp_path: Path) -> None:
+    stream.produce(20_000)
     out, report = tmp_path / "out", tmp_path / "report"
-    with Worker(broker, out, "--detect", str(report)) as worker:
-        _until(lambda: sum(_committed(topics).values()) == 20_000)
+    with stream.worker(out, "--detect", str(report)) as worker:
+        stream.until_committed(20_000)
         assert worker.end(signal.SIGTERM) < 20
         assert worker.process.returncode == 0
     assert _effects(out) == Counter(_all(20_000))
@@ -106,28 +138,26 @@ def test_commits_advance_and_sigterm_leaves_nothing_undone_or_doubled(broker: Em
     assert counts["unsafe"] == 0
 
 
-def test_reading_starts_at_stored_offsets_not_at_committed_ones(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    _produce(broker, 8_000)
-    topics = Topics(broker.bootstrap)
-    with Worker(broker, tmp_path / "first") as worker:
-        _until(lambda: sum(_committed(topics).values()) == 8_000)
+def test_reading_starts_at_stored_offsets_not_at_committed_ones(stream: Stream, tmp_path: Path) -> None:
+    stream.produce(8_000)
+    with stream.worker(tmp_path / "first") as worker:
+        stream.until_committed(8_000)
         worker.end(signal.SIGTERM)
     stored = {0: 1_500, 1: 0, 2: 1_999, 3: 2_000}
     wanted = {(partition, offset) for partition, start in stored.items() for offset in range(start, 2_000)}
     out = tmp_path / "second"
-    with Worker(broker, out, "--start", json.dumps(stored)) as worker:
+    with stream.worker(out, "--start", json.dumps(stored)) as worker:
         _until(lambda: len(_effects(out)) >= len(wanted))
         worker.end(signal.SIGTERM)
     assert _effects(out) == Counter(wanted)
 
 
-def test_out_of_order_work_never_commits_past_open_chunks(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    _produce(broker, 12_000)
-    topics = Topics(broker.bootstrap)
+def test_out_of_order_work_never_commits_past_open_chunks(stream: Stream, tmp_path: Path) -> None:
+    stream.produce(12_000)
     out, report = tmp_path / "out", tmp_path / "report"
     options = ("--concurrency", "8", "--pause", "0.05", "--records", "100", "--detect", str(report))
-    with Worker(broker, out, *options) as worker:
-        _until(lambda: sum(_committed(topics).values()) == 12_000)
+    with stream.worker(out, *options) as worker:
+        stream.until_committed(12_000)
         worker.end(signal.SIGTERM)
     counts = json.loads(report.read_text(encoding="utf-8"))
     assert counts["commits"] >= 5
@@ -135,28 +165,35 @@ def test_out_of_order_work_never_commits_past_open_chunks(broker: EmbeddedBroker
     assert set(_effects(out)) == _all(12_000)
 
 
+def test_every_codec_is_read(stream: Stream, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with stream.worker(out) as worker:
+        for codec in ("none", "gzip", "snappy", "lz4", "zstd"):
+            stream.produce(400, codec=codec)
+        stream.until_committed(2_000)
+        worker.end(signal.SIGTERM)
+    assert _effects(out) == Counter(_all(2_000))
+
+
 @pytest.mark.deep
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_loop_of_ends_loses_nothing(
-    broker: EmbeddedBroker, tmp_path: Path, number: signal.Signals, concurrency: int
-) -> None:
+def test_loop_of_ends_loses_nothing(stream: Stream, tmp_path: Path, number: signal.Signals, concurrency: int) -> None:
     chance = random.Random(20_261_111 + concurrency)
-    topics = Topics(broker.bootstrap)
     out = tmp_path / "out"
     options = ("--concurrency", str(concurrency), "--pause", "0.02", "--records", "250")
     total = 0
     for _ in range(3):
-        _produce(broker, 16_000)
+        stream.produce(16_000)
         total += 16_000 // PARTITIONS
         before = len(_effects(out))
         enough = before + chance.randrange(2_000, 12_000)
-        with Worker(broker, out, *options) as worker:
+        with stream.worker(out, *options) as worker:
             _until_effects(out, enough)
             worker.end(number)
-        _assert_commits_are_backed(topics, out)
-    with Worker(broker, out, *options) as worker:
-        _until(lambda: sum(_committed(topics).values()) == total * PARTITIONS)
+        _assert_commits_are_backed(stream, out)
+    with stream.worker(out, *options) as worker:
+        stream.until_committed(total * PARTITIONS)
         worker.end(signal.SIGTERM)
     effects = _effects(out)
     assert set(effects) == _all(total * PARTITIONS)
@@ -164,62 +201,59 @@ def test_loop_of_ends_loses_nothing(
         assert max(effects.values()) == 1
 
 
-def _assert_commits_are_backed(topics: Topics, out: Path) -> None:
+def _assert_commits_are_backed(stream: Stream, out: Path) -> None:
     done = set(_effects(out))
-    for partition, offset in _committed(topics).items():
+    for partition, offset in stream.committed().items():
         missing = [number for number in range(offset) if (partition, number) not in done]
         assert not missing, f"partition {partition} committed {offset}, but {missing[:5]} had no effect"
 
 
 @pytest.mark.deep
-def test_second_worker_joins_and_leaves_under_load(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    topics = Topics(broker.bootstrap)
+def test_second_worker_joins_and_leaves_under_load(stream: Stream, tmp_path: Path) -> None:
     out = tmp_path / "out"
     options = ("--pause", "0.01", "--records", "250")
-    _produce(broker, 60_000)
-    with Worker(broker, out, *options) as first:
+    stream.produce(60_000)
+    with stream.worker(out, *options) as first:
         _until(lambda: len(_effects(out)) >= 4_000)
         for number in (signal.SIGKILL, signal.SIGTERM):
-            with Worker(broker, out, *options) as second:
+            with stream.worker(out, *options) as second:
                 before = len(_effects(out))
                 _until_effects(out, before + 10_000)
                 second.end(number)
-        _until(lambda: sum(_committed(topics).values()) == 60_000, 90)
+        stream.until_committed(60_000, 90)
         first.end(signal.SIGTERM)
     assert set(_effects(out)) == _all(60_000)
-    _assert_commits_are_backed(topics, out)
+    _assert_commits_are_backed(stream, out)
 
 
 @pytest.mark.deep
-def test_broker_away_for_a_while_costs_nothing(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    topics = Topics(broker.bootstrap)
+def test_broker_away_for_a_while_costs_nothing(stream: Stream, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    _produce(broker, 20_000)
-    with Worker(broker, out, "--pause", "0.02", "--records", "250") as worker:
+    stream.produce(20_000)
+    with stream.worker(out, "--pause", "0.02", "--records", "250") as worker:
         _until(lambda: len(_effects(out)) >= 4_000)
-        broker.down()
+        stream.broker.down()
         time.sleep(8)  # longer than the session lasts
-        broker.up()
-        _until(lambda: sum(_committed(topics).values()) == 20_000)
+        stream.broker.up()
+        stream.until_committed(20_000)
         assert worker.process.poll() is None
         worker.end(signal.SIGTERM)
     assert set(_effects(out)) == _all(20_000)
 
 
 @pytest.mark.deep
-def test_stopped_and_continued_worker_loses_nothing(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    topics = Topics(broker.bootstrap)
+def test_stopped_and_continued_worker_loses_nothing(stream: Stream, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    _produce(broker, 20_000)
+    stream.produce(20_000)
     options = ("--pause", "0.02", "--records", "250")
-    with Worker(broker, out, *options) as zombie:
+    with stream.worker(out, *options) as zombie:
         _until(lambda: len(_effects(out)) >= 4_000)
         os.kill(zombie.process.pid, signal.SIGSTOP)
-        with Worker(broker, out, *options) as heir:
+        with stream.worker(out, *options) as heir:
             before = len(_effects(out))
             _until(lambda: len(_effects(out)) >= before + 4_000)
             os.kill(zombie.process.pid, signal.SIGCONT)
-            _until(lambda: sum(_committed(topics).values()) == 20_000)
+            stream.until_committed(20_000)
             heir.end(signal.SIGTERM)
         zombie.end(signal.SIGTERM)
     assert set(_effects(out)) == _all(20_000)
