@@ -84,7 +84,7 @@ class Finding(NamedTuple):
 
     kind: str
     subject: str
-    count: int
+    events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ class ChunkDelta:
     Attributes
     ----------
     windows
-        Rows to add, sorted by key; one row per key.
+        Rows to add, one row per key, in no particular order.
     corrections, rejections, findings
         Events too late, dead letters (sorted by offset), missing master data.
     spikes, spike_ends, cues

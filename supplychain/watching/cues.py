@@ -1,0 +1,175 @@
+"""When a forecast should be renewed, and the cumulative orders it is renewed from.
+
+Counts are kept by when they were known, on the grid of the bins, so that a cue at T says what the window rows known by T
+add up to, whatever the chunks were. An item is due at the first refresh time after it sold; when it stops selling, its
+forecast must fall too, so it is due again after one, two, four, ... refreshes, until its session is over.
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+
+import msgspec
+
+from supplychain.domain.units import DAY, ceil_to, floor_to
+from supplychain.watching.delta import ForecastCue
+from supplychain.watching.sessions import Scope, SessionBook
+
+Key = tuple[str, str]
+"""Session and SKU."""
+KEPT = DAY
+"""Counts of a session are kept so long after its end."""
+
+
+class Tally(msgspec.Struct):
+    """Cumulative gross orders and pieces of one item of one session, by region, and when it is due.
+
+    `due` is the next refresh time, -1 for none; `pause` the number of refreshes before the one after next; `full_at`
+    the moment its cap was reached, -1 while it is not.
+    """
+
+    orders: dict[str, int]
+    units: dict[str, int]
+    total: int = 0
+    full_at: int = -1
+    due: int = -1
+    pause: int = 0
+
+
+class CueBook:
+    """The cumulative counts of one partition and the schedule of their refreshes.
+
+    Parameters
+    ----------
+    book
+        Sessions, their items and caps.
+    bin_ms
+        Width of a bin.
+    refresh_ms
+        Time between refreshes; rounded up to whole bins.
+    """
+
+    def __init__(self, book: SessionBook, bin_ms: int, refresh_ms: int) -> None:
+        self.book = book
+        self.bin_ms = bin_ms
+        self.refresh_ms = ceil_to(refresh_ms, bin_ms)
+        self.tallies: dict[str, dict[str, Tally]] = {}
+        self.ahead: dict[int, dict[tuple[str, str, str], list[int]]] = {}
+        self._known: list[int] = []
+        self._due: dict[int, dict[Key, None]] = {}
+        self._times: list[int] = []
+
+    def add(self, session_id: str, sku: str, region: str, known_bin: int, orders: int, units: int) -> None:
+        """Add gross orders and pieces that are known from the end of `known_bin` on."""
+        waiting = self.ahead.get(known_bin)
+        if waiting is None:
+            waiting = self.ahead[known_bin] = {}
+            heappush(self._known, known_bin)
+        counts = waiting.setdefault((session_id, sku, region), [0, 0])
+        counts[0] += orders
+        counts[1] += units
+
+    def advance(self, to: int, cues: list[ForecastCue]) -> None:
+        """Bring the counts up to `to` and cue every refresh on the way, in order of time."""
+        while True:
+            known = self._known[0] + self.bin_ms if self._known else to + 1
+            due = self._times[0] if self._times else to + 1
+            if min(known, due) > to:
+                return
+            if known <= due:
+                self._merge(heappop(self._known))
+            else:
+                self._refresh(heappop(self._times), cues)
+
+    def cue(self, session_id: str, sku: str, at: int, spike_id: str | None = None) -> ForecastCue:
+        """Return the cue of an item from the counts as they stand."""
+        tally = self.tallies.get(session_id, {}).get(sku) or Tally({}, {})
+        censored = at - tally.full_at if 0 <= tally.full_at < at else 0
+        orders = {region: tally.orders[region] for region in sorted(tally.orders)}
+        units = {region: tally.units[region] for region in sorted(tally.units)}
+        return ForecastCue(session_id, sku, at, orders, units, censored, spike_id)
+
+    def _merge(self, known_bin: int) -> None:
+        at = known_bin + self.bin_ms
+        for (session_id, sku, region), (orders, units) in sorted(self.ahead.pop(known_bin).items()):
+            items = self.tallies.get(session_id)
+            if items is None:
+                items = self._open(session_id, at)
+            tally = items.get(sku)
+            if tally is None:
+                tally = items[sku] = Tally({}, {})
+            tally.orders[region] = tally.orders.get(region, 0) + orders
+            tally.units[region] = tally.units.get(region, 0) + units
+            tally.total += units
+            scope = self.book.named(session_id)
+            cap = scope.cap(sku)
+            if cap is not None and tally.full_at < 0 and tally.total >= cap:
+                tally.full_at = at
+            tally.pause = 0
+            self._plan(scope, sku, tally, ceil_to(at, self.refresh_ms))
+
+    def _open(self, session_id: str, at: int) -> dict[str, Tally]:
+        """Begin a session: all its planned items are due, those without a sale too."""
+        items = self.tallies[session_id] = {}
+        scope = self.book.named(session_id)
+        for sku in scope.items:
+            items[sku] = Tally({}, {})
+            self._plan(scope, sku, items[sku], ceil_to(at, self.refresh_ms))
+        return items
+
+    def _plan(self, scope: Scope, sku: str, tally: Tally, at: int) -> None:
+        """Make an item due at `at`, unless it is due earlier."""
+        if 0 <= tally.due <= at:
+            return
+        tally.due = at
+        self.enter(at, scope.session_id, sku)
+
+    def enter(self, at: int, session_id: str, sku: str) -> None:
+        """Enter an item in the list of a refresh time."""
+        if at not in self._due:
+            self._due[at] = {}
+            heappush(self._times, at)
+        self._due[at][session_id, sku] = None
+
+    def _refresh(self, at: int, cues: list[ForecastCue]) -> None:
+        before = len(cues)
+        for session_id, sku in sorted(self._due.pop(at)):
+            tally = self.tallies.get(session_id, {}).get(sku)
+            if tally is None or tally.due != at:
+                continue
+            cues.append(self.cue(session_id, sku, at))
+            tally.pause = max(2 * tally.pause, 1)
+            tally.due = -1
+            scope = self.book.named(session_id)
+            upcoming = at + tally.pause * self.refresh_ms
+            last = ceil_to(scope.ends_at, self.refresh_ms)
+            if at < last:
+                self._plan(scope, sku, tally, min(upcoming, last))
+        if len(cues) > before:
+            self._close(at)
+
+    def _close(self, at: int) -> None:
+        """Drop sessions that ended long ago."""
+        over = [one for one in self.tallies if self.book.named(one).ends_at + KEPT < at]
+        for session_id in over:
+            if all(tally.due < 0 for tally in self.tallies[session_id].values()):
+                del self.tallies[session_id]
+
+    def rebuild(self) -> None:
+        """Derive the schedule from the tallies, after a restart."""
+        self._known = list(self.ahead)
+        heapify(self._known)
+        self._due, self._times = {}, []
+        for session_id, items in self.tallies.items():
+            for sku, tally in items.items():
+                if tally.due >= 0:
+                    self.enter(tally.due, session_id, sku)
+
+
+def grid(before: int, after: int, step: int) -> range:
+    """Return the multiples of `step` in (before, after].
+
+    >>> list(grid(3, 20, 5))
+    [5, 10, 15, 20]
+    """
+    return range(floor_to(before, step) + step, after + 1, step)

@@ -1,0 +1,203 @@
+"""Exact memory of event ids: twenty bytes an id, one flat table, whole chunks at a time.
+
+A Bloom filter alone would drop real sales, a row or a Python object per id costs the throughput. Here an id is 16 bytes in
+two columns of an open-addressing table, beside it 4 bytes that tell its content, so that the same id with other content
+is noticed. What a chunk adds leaves as one packed block per hour of event time; the table is rebuilt from such blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from supplychain.domain.ids import event_key
+from supplychain.domain.units import HOUR
+from supplychain.watching.grouping import group
+from supplychain.watching.intake import Ints
+
+Words = npt.NDArray[np.uint64]
+Prints = npt.NDArray[np.uint32]
+Hours = npt.NDArray[np.int32]
+
+FRESH, SAME, CONFLICT = 0, 1, 2
+"""Verdicts on an id: never seen, seen with the same content, seen with other content."""
+ENTRY: Final = np.dtype([("key", "<u8", (2,)), ("print", "<u4")])
+"""One id in a block: sixteen bytes of id, four that tell its content."""
+_EMPTY: Final = -1
+_FULL: Final = 0.7
+"""Share of used slots at which the table is rebuilt; after that at most `_ROOMY` are used."""
+_ROOMY: Final = 0.55
+_SMALLEST: Final = 1 << 12
+
+
+def keys_of(ids: Sequence[str]) -> Words:
+    """Return the 16-byte keys of event ids as an (n, 2) array of 64-bit words.
+
+    Ids of 32 hex digits are read in bulk; any other id is hashed into the same space by `event_key`.
+    """
+    count = len(ids)
+    try:
+        joined = "".join(ids)
+        raw = bytes.fromhex(joined)
+        regular = len(joined) == 32 * count and len(raw) == 16 * count and all(len(one) == 32 for one in ids)
+    except ValueError:
+        regular = False
+    if not regular:
+        # The bulk reader skips blanks, so a blank inside an id must not shorten its key either.
+        raw = b"".join(_sure_key(one) for one in ids)
+    return np.frombuffer(raw, dtype="<u8").reshape(count, 2).astype(np.uint64)
+
+
+def _sure_key(identity: str) -> bytes:
+    key = event_key(identity)
+    return key if len(key) == 16 else blake2b(identity.encode(), digest_size=16).digest()
+
+
+def mix(word: Words) -> Words:
+    """Return words whose bits all depend on all bits of `word`.
+
+    Source: D. Stafford's variant 13 of the 64-bit finaliser of MurmurHash3.
+    """
+    word = (word ^ (word >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    word = (word ^ (word >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return word ^ (word >> np.uint64(31))
+
+
+class SeenIds:
+    """The ids of one partition within the horizon.
+
+    An id is forgotten when the hour of its event time falls below the oldest remembered hour. A forgotten entry keeps
+    its slot until the table is next rebuilt, and is renewed when its own id comes again.
+    """
+
+    def __init__(self, capacity: int = _SMALLEST) -> None:
+        self._allocate(capacity)
+        self._oldest = 0
+
+    def _allocate(self, capacity: int) -> None:
+        self._keys = np.zeros((capacity, 2), dtype=np.uint64)
+        self._prints = np.zeros(capacity, dtype=np.uint32)
+        self._hours = np.full(capacity, _EMPTY, dtype=np.int32)
+        self._claims = np.zeros(capacity, dtype=np.int32)
+        self._used = 0
+
+    def __len__(self) -> int:
+        return int(np.count_nonzero(self._hours >= self._oldest))
+
+    @property
+    def nbytes(self) -> int:
+        """Memory of the table in bytes."""
+        return self._keys.nbytes + self._prints.nbytes + self._hours.nbytes + self._claims.nbytes
+
+    def forget(self, oldest: int) -> None:
+        """Forget ids of hours that begin before `oldest` (ms)."""
+        self._oldest = max(self._oldest, oldest // HOUR)
+
+    def load(self, blocks: Iterable[tuple[int, bytes]]) -> None:
+        """Remember what earlier chunks packed; blocks may come in any order and more than once.
+
+        Raises
+        ------
+        ValueError
+            If a block is no whole number of entries.
+        """
+        for hour, block in blocks:
+            if hour // HOUR < self._oldest:
+                continue
+            entries = np.frombuffer(block, dtype=ENTRY)
+            self._add(entries["key"].astype(np.uint64), entries["print"], np.full(len(entries), hour // HOUR, np.int32))
+
+    def admit(self, keys: Words, prints: Prints, occurred: Ints) -> tuple[Ints, list[tuple[int, bytes]]]:
+        """Tell which of a chunk's ids are new, and remember those.
+
+        Parameters
+        ----------
+        keys, prints
+            Id (n, 2) and content (n) of each event, in order.
+        occurred
+            Event times in ms.
+
+        Returns
+        -------
+        tuple
+            `FRESH`, `SAME` or `CONFLICT` per event, the first of equal ids winning; and the packed blocks of the new
+            ids, one per hour.
+        """
+        verdict = self._add(keys, prints, (occurred // HOUR).astype(np.int32))
+        return verdict, self._pack(np.flatnonzero(verdict == FRESH), keys, prints, occurred // HOUR)
+
+    @staticmethod
+    def _pack(new: Ints, keys: Words, prints: Prints, hours: Ints) -> list[tuple[int, bytes]]:
+        if not new.size:
+            return []
+        packed = np.empty(new.size, dtype=ENTRY)
+        packed["key"], packed["print"] = keys[new], prints[new]
+        found = group(hours[new])
+        ends = [*found.starts[1:], new.size]
+        return [
+            (int(hours[new[first]]) * HOUR, packed[found.order[start:end]].tobytes())
+            for first, start, end in zip(found.first, found.starts, ends, strict=True)
+        ]
+
+    def _add(self, keys: Words, prints: Prints, hours: Hours) -> Ints:
+        self._reserve(len(keys))
+        return self._probe(keys, prints, hours)
+
+    def _probe(self, keys: Words, prints: Prints, hours: Hours) -> Ints:
+        """Walk all probe sequences in step; equal ids walk together and meet at the same slot.
+
+        In each step an empty slot goes to the earliest event that asks for it. Everybody else compares with what the
+        slot holds: its own id ends the walk, another id means the next slot.
+        """
+        verdict = np.full(len(keys), FRESH, dtype=np.int64)
+        waiting = np.arange(len(keys), dtype=np.int32)
+        capacity = np.uint64(len(self._hours))
+        slots = (((mix(keys[:, 0] ^ mix(keys[:, 1])) >> np.uint64(32)) * capacity) >> np.uint64(32)).astype(np.int64)
+        while waiting.size:
+            open_still = np.ones(waiting.size, dtype=np.bool_)
+            free = np.flatnonzero(self._hours[slots] == _EMPTY)
+            if free.size:
+                takers, places = waiting[free], slots[free]
+                # Written back to front, so that the earliest of the takers of a slot is written last and stays.
+                self._claims[places[::-1]] = takers[::-1]
+                owners = self._claims[places] == takers
+                won, at = takers[owners], places[owners]
+                self._keys[at], self._prints[at], self._hours[at] = keys[won], prints[won], hours[won]
+                self._used += won.size
+                open_still[free[owners]] = False
+                waiting, slots = waiting[open_still], slots[open_still]
+            held = self._keys[slots]
+            met = (held[:, 0] == keys[waiting, 0]) & (held[:, 1] == keys[waiting, 1])
+            if met.any():
+                verdict[waiting[met]] = self._meet(waiting[met], slots[met], prints, hours)
+            waiting, slots = waiting[~met], slots[~met] + 1
+            slots[slots == len(self._hours)] = 0
+        return verdict
+
+    def _meet(self, who: Hours, at: Ints, prints: Prints, hours: Hours) -> Ints:
+        """Return the verdicts on events that met their own id; a forgotten entry is renewed by the earliest of them."""
+        verdict = np.where(self._prints[at] == prints[who], SAME, CONFLICT)
+        stale = self._hours[at] < self._oldest
+        if stale.any():
+            self._claims[at[stale][::-1]] = who[stale][::-1]
+            renews = stale & (self._claims[at] == who)
+            self._prints[at[renews]], self._hours[at[renews]] = prints[who[renews]], hours[who[renews]]
+            verdict = np.where(self._prints[at] == prints[who], SAME, CONFLICT)
+            verdict[renews] = FRESH
+        return verdict
+
+    def _reserve(self, more: int) -> None:
+        """Make room for `more` ids: forgotten ones are dropped, and the table grows as needed."""
+        capacity = len(self._hours)
+        if self._used + more <= _FULL * capacity:
+            return
+        kept = self._hours >= self._oldest
+        keys, prints, hours = self._keys[kept], self._prints[kept], self._hours[kept]
+        while len(hours) + more > _ROOMY * capacity:
+            capacity += capacity // 2
+        self._allocate(capacity)
+        self._probe(keys, prints, hours)

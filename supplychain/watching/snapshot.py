@@ -1,0 +1,85 @@
+"""The state of a partition between two chunks as bytes: equal histories give equal bytes, wherever they were cut."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from supplychain.domain.errors import InvalidInputError
+from supplychain.watching.burst import Burst
+from supplychain.watching.cues import Tally
+
+VERSION: Final = 1
+
+
+class StreamState(msgspec.Struct, array_like=True):
+    """One stream of the detector; `held` and `factor` are the bins in the guard, empty while it sleeps."""
+
+    stream: str
+    sku: str
+    numbers: list[float]
+    wholes: list[int]
+    held: list[float] = []
+    factor: list[float] = []
+    burst: Burst | None = None
+
+
+class DetectorState(msgspec.Struct, array_like=True):
+    """The detector of a partition; `shape` is the tuning that gives its numbers their meaning."""
+
+    shape: list[float]
+    first_bin: int = -1
+    next_bin: int = -1
+    observed: int = 0
+    swept: int = 0
+    gaps: list[tuple[int, int]] = []
+    pending: list[tuple[int, str, str, int]] = []
+    streams: list[StreamState] = []
+
+
+class CueState(msgspec.Struct, array_like=True):
+    """Cumulative counts, and counts that are known only from a later bin on."""
+
+    tallies: list[tuple[str, str, Tally]] = []
+    ahead: list[tuple[int, str, str, str, int, int]] = []
+
+
+class PartitionState(msgspec.Struct, array_like=True):
+    """Everything that one partition remembers besides its event ids."""
+
+    version: int
+    partition: int
+    bin_ms: int
+    watermark: int
+    last_tick: int
+    detector: DetectorState
+    cues: CueState
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder(order="deterministic")
+_DECODER: Final = msgspec.msgpack.Decoder(PartitionState)
+
+
+def dump(state: PartitionState) -> bytes:
+    """Return a state as bytes."""
+    return _ENCODER.encode(state)
+
+
+def read(data: bytes) -> PartitionState:
+    """Return the state that `dump` wrote.
+
+    Raises
+    ------
+    InvalidInputError
+        If the bytes are torn, foreign, or of another version.
+    """
+    try:
+        state = _DECODER.decode(data)
+    except ValueError as fault:
+        detail = f"a partition snapshot cannot be read: {fault}"
+        raise InvalidInputError(detail, way_out="replay the partition from its first offset") from fault
+    if state.version != VERSION:
+        detail = f"a partition snapshot has version {state.version}, this release reads {VERSION}"
+        raise InvalidInputError(detail, way_out="replay the partition from its first offset")
+    return state

@@ -1,0 +1,307 @@
+"""Spikes of one partition: which bins are judged when, which items are awake, which bursts run.
+
+A bin is judged once, when the watermark reaches its end plus the grace. What comes later changes windows and, so that a
+source that was stalled is not taken for a quiet market, the background; never a verdict. Bins in which nothing at all was
+heard from the partition are no observation: silence of a source is not silence of buyers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from supplychain.domain.ids import derive
+from supplychain.domain.tuning import Detector as DetectorTuning
+from supplychain.domain.units import HOUR, SECOND, floor_to
+from supplychain.watching.burst import Burst
+from supplychain.watching.delta import PlannedSlot, Spike, SpikeEnd
+from supplychain.watching.detector import Constants, Floats, Rows, Streams
+from supplychain.watching.schedule import ItemPlan, item_plan, usual_rate
+from supplychain.watching.sessions import Scope, SessionBook
+from supplychain.watching.thresholds import ThresholdTable
+
+GAP_BINS = 12
+"""A watermark that leaps over more bins than this, with nothing in between, has leapt over a silent source."""
+FORGET_AFTER = 24 * HOUR
+"""Streams asleep for so long are forgotten."""
+
+Key = tuple[str, str]
+"""Stream (session, room or shop) and SKU."""
+
+
+@dataclass(slots=True)
+class Item:
+    """What is known beforehand of a stream; `steady_until` says how long the planned `factor` holds."""
+
+    key: Key
+    scope: Scope
+    plan: ItemPlan
+    factor: float = 1.0
+    steady_until: int | None = 0
+
+
+@dataclass(slots=True)
+class Verdicts:
+    """What judging has brought, in the order of event time."""
+
+    spikes: list[Spike] = field(default_factory=list)
+    ends: list[SpikeEnd] = field(default_factory=list)
+
+
+class SpikeWatch:
+    """Judges the bins of one partition.
+
+    Parameters
+    ----------
+    book
+        Sessions with their run of show and expected orders.
+    tuning
+        The detector's tuning.
+    table
+        Calibrated thresholds.
+    """
+
+    def __init__(self, book: SessionBook, tuning: DetectorTuning, table: ThresholdTable) -> None:
+        self.book = book
+        self.table = table
+        self.bin_ms = tuning.bin_seconds * SECOND
+        self.grace_ms = tuning.grace_seconds * SECOND
+        self.alarms_per_bin = tuning.false_alarms_per_hour * self.bin_ms / HOUR
+        self.constants = Constants.of(tuning)
+        self.shape = [float(self.bin_ms), float(tuning.half_life_seconds), float(tuning.guard_bins)]
+        self.streams = Streams(self.constants)
+        self.rows: dict[Key, int] = {}
+        self.items: dict[int, Item] = {}
+        self.room_of: dict[str, int] = {}
+        self.rooms: Rows = np.zeros(16, dtype=np.int64)
+        self.awake: Rows = np.zeros(0, dtype=np.int64)
+        self.is_awake: set[int] = set()
+        self.bursts: dict[int, Burst] = {}
+        self.pending: dict[int, dict[Key, int]] = {}
+        self.gaps: list[tuple[int, int]] = []
+        self.observed = 0
+        self.first_bin = -1
+        self.next_bin = -1
+        self.swept = 0
+
+    def start(self, watermark: int) -> None:
+        """Begin judging with the bin of the first watermark; called once, before anything is counted."""
+        self.first_bin = self.next_bin = floor_to(watermark, self.bin_ms)
+
+    def leap(self, before: int, after: int) -> None:
+        """Note that the watermark went from `before` to `after` in one step; a long way means silence."""
+        if after - before > GAP_BINS * self.bin_ms:
+            self.gaps.append((before, after))
+
+    def count(self, key: Key, bin_start: int, orders: int) -> None:
+        """Count orders of a bin that is not yet judged."""
+        counts = self.pending.setdefault(bin_start, {})
+        counts[key] = counts.get(key, 0) + orders
+
+    def late(self, key: Key, bin_start: int, orders: int) -> None:
+        """Let orders of a bin that was judged already into the background."""
+        row = self._rouse(key, self.next_bin)
+        if row not in self.bursts:
+            ago = max((self.next_bin - self.bin_ms - bin_start) // self.bin_ms, 0)
+            self.streams.add_late(row, float(orders), ago, self.observed)
+
+    def advance(self, watermark: int, verdicts: Verdicts) -> None:
+        """Judge every bin whose end plus grace the watermark has reached."""
+        last = floor_to(watermark - self.grace_ms, self.bin_ms) - self.bin_ms
+        while self.next_bin <= last:
+            if not self.awake.size and not self.bursts:
+                upcoming = min((at for at in self.pending if at >= self.next_bin), default=last + self.bin_ms)
+                target = min(upcoming, last + self.bin_ms)
+                self.observed += self._heard(self.next_bin, target)
+                self.next_bin = target
+                if target > last:
+                    break
+            self._judge(self.next_bin, verdicts)
+            self.next_bin += self.bin_ms
+        self.gaps = [gap for gap in self.gaps if gap[1] > self.next_bin]
+
+    def _heard(self, start: int, end: int) -> int:
+        """Return how many bins of [start, end) were observed, none of them with orders."""
+        bins = (end - start) // self.bin_ms
+        for before, after in self.gaps:
+            low = max(before + -before % self.bin_ms, start)
+            high = min(floor_to(after, self.bin_ms), end)
+            bins -= max(high - low, 0) // self.bin_ms
+        return bins
+
+    def _judge(self, bin_start: int, verdicts: Verdicts) -> None:
+        counts = self.pending.pop(bin_start, None)
+        if counts is None and not self._heard(bin_start, bin_start + self.bin_ms):
+            return
+        self._sweep(bin_start)
+        orders = {self._rouse(key, bin_start): number for key, number in (counts or {}).items()}
+        bin_end = bin_start + self.bin_ms
+        running = sorted(self.bursts, key=lambda row: self.items[row].key)
+        over = [row for row in running if self._continue(row, float(orders.pop(row, 0)), bin_start, verdicts)]
+        if self.awake.size:
+            numbers = np.zeros(self.streams.size)
+            numbers[list(orders)] = list(orders.values())
+            factors = self._factors(bin_start)
+            rows = self.awake
+            rate, clumping = self.streams.step(rows, numbers[rows], factors, bin_end, self.observed)
+            self._alarm(rows, rate, clumping, bin_start, verdicts)
+        for row in over:
+            self._watch(row)
+        self.observed += 1
+        self._lull()
+
+    def _rouse(self, key: Key, bin_start: int) -> int:
+        """Return the row of a stream, added or woken if need be."""
+        row = self.rows.get(key)
+        if row is None:
+            row = self.add(key)
+        elif row in self.is_awake or row in self.bursts:
+            return row
+        else:
+            self.streams.wake(row, self.observed - int(self.streams.slept_at[row]))
+        self.streams.started_at[row] = bin_start
+        self._watch(row)
+        return row
+
+    def _watch(self, row: int) -> None:
+        self.awake = np.append(self.awake, row)
+        self.is_awake.add(row)
+
+    def add(self, key: Key) -> int:
+        """Add a stream and return its row."""
+        stream, sku = key
+        scope = self.book.stream_scope(stream)
+        plan = item_plan(scope.plan.slots if scope.plan else (), sku)
+        item = scope.items.get(sku)
+        usual = usual_rate(scope.plan, item, plan, self.bin_ms) if scope.plan and item else None
+        row = self.streams.add(usual)
+        self.rows[key] = row
+        self.items[row] = Item(key, scope, plan, steady_until=0 if plan.slots else None)
+        if row >= len(self.rooms):
+            self.rooms = np.concatenate((self.rooms, np.zeros_like(self.rooms)))
+        self.rooms[row] = self.room_of.setdefault(stream, len(self.room_of))
+        return row
+
+    def _factors(self, bin_start: int) -> Floats:
+        return np.array([self._factor(self.items[row], bin_start) for row in self.awake.tolist()])
+
+    def _factor(self, item: Item, bin_start: int) -> float:
+        if item.steady_until is not None and bin_start + self.bin_ms > item.steady_until:
+            item.factor = item.plan.mean(bin_start, bin_start + self.bin_ms)
+            # A bin with an edge inside holds for itself alone.
+            edge = item.plan.steady_until(bin_start)
+            item.steady_until = edge if edge is None or edge >= bin_start + self.bin_ms else 0
+        return item.factor
+
+    def _alarm(self, rows: Rows, rate: Floats, clumping: Floats, bin_start: int, verdicts: Verdicts) -> None:
+        """Begin a burst for every row whose score passes its threshold."""
+        close = np.flatnonzero(self.streams.score[rows] > 0.5 * self.table.lowest)
+        if not close.size:
+            return
+        busy = np.bincount(self.rooms[np.concatenate((rows, np.array(list(self.bursts), dtype=np.int64)))])
+        begun = []
+        for at in sorted(close.tolist(), key=lambda at: self.items[int(rows[at])].key):
+            row = int(rows[at])
+            wanted = self.alarms_per_bin / int(busy[self.rooms[row]])
+            threshold = self.table.at(float(rate[at]), float(clumping[at]), wanted)
+            if self.streams.score[row] > threshold:
+                dispersion = 1.0 + float(clumping[at]) * float(rate[at])
+                verdicts.spikes.append(self._begin(row, threshold, dispersion, bin_start))
+                begun.append(row)
+        if begun:
+            self.is_awake.difference_update(begun)
+            self.awake = rows[~np.isin(rows, begun)]
+
+    def _begin(self, row: int, threshold: float, dispersion: float, bin_start: int) -> Spike:
+        item, streams = self.items[row], self.streams
+        bin_end = bin_start + self.bin_ms
+        started_at = int(streams.started_at[row])
+        session_id = self.book.session_at(item.key[0], started_at)
+        observed, expected = float(streams.observed[row]), float(streams.expected[row])
+        only = np.array([row])
+        spike = Spike(
+            spike_id=derive("spike", session_id, item.key[1], started_at),
+            session_id=session_id,
+            room=item.scope.room,
+            sku=item.key[1],
+            started_at=started_at,
+            judged_at=bin_end + self.grace_ms,
+            ratio=observed / expected,
+            observed=int(observed),
+            expected=expected,
+            score=float(streams.score[row]),
+            threshold=threshold,
+            dispersion=dispersion,
+            planned=self._planned(item, bin_start),
+        )
+        self.bursts[row] = Burst(
+            spike_id=spike.spike_id,
+            session_id=session_id,
+            base=float(streams.base(only)[0]),
+            clumping=float(streams.clumping(only)[0]),
+            observed=observed,
+            expected=expected,
+            marked_at=bin_end,
+            marked_observed=observed,
+            marked_expected=expected,
+            short_observed=observed,
+            short_expected=expected,
+            peak=observed / expected,
+        )
+        streams.hold(row)
+        return spike
+
+    def _planned(self, item: Item, bin_start: int) -> PlannedSlot | None:
+        return item.plan.running(bin_start, bin_start + self.bin_ms)
+
+    def _continue(self, row: int, count: float, bin_start: int, verdicts: Verdicts) -> bool:
+        """Take one bin of a running burst into account, and say whether it is over or has become the rule."""
+        burst, item = self.bursts[row], self.items[row]
+        bin_end = bin_start + self.bin_ms
+        over = burst.step(count, self._factor(item, bin_start), self.constants.ratio, bin_end)
+        settled = not over and burst.bins >= self.constants.settle
+        if not (over or settled):
+            return False
+        verdicts.ends.append(
+            SpikeEnd(
+                spike_id=burst.spike_id,
+                session_id=burst.session_id,
+                sku=item.key[1],
+                ended_at=burst.marked_at,
+                judged_at=bin_end + self.grace_ms,
+                observed=int(burst.marked_observed),
+                expected=burst.marked_expected,
+                peak_ratio=burst.peak,
+                settled=settled,
+            )
+        )
+        if settled:
+            self.streams.settle(row, burst.rate_now)
+        del self.bursts[row]
+        self.streams.quiet[row] = 0
+        self.streams.started_at[row] = bin_end
+        return True
+
+    def _lull(self) -> None:
+        """Send rows to sleep that have nothing left to say."""
+        if not self.awake.size:
+            return
+        tired = self.streams.asleep(self.awake)
+        if tired.any():
+            rows = self.awake[tired]
+            self.streams.slept_at[rows] = self.observed
+            self.is_awake.difference_update(rows.tolist())
+            self.awake = self.awake[~tired]
+
+    def _sweep(self, bin_start: int) -> None:
+        """Once an hour of event time, forget streams that have slept for a day."""
+        hour = bin_start // HOUR
+        if hour == self.swept:
+            return
+        self.swept = hour
+        limit = self.observed - FORGET_AFTER // self.bin_ms
+        for key, row in list(self.rows.items()):
+            if row not in self.is_awake and row not in self.bursts and self.streams.slept_at[row] < limit:
+                del self.rows[key], self.items[row]
+                self.streams.drop(row)
