@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from supplychain.messages.v1 import Audience, FlashOffer, Pitch, Sale
+from supplychain.messages.v1 import Audience, FlashOffer, Pitch, Receipt, Sale, Shipment, StockDelta, StockSnapshot
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """Everything a source delivers in [start, end), UTC milliseconds; each list is in order of delivery.
 
-    The first of each pair is the record's key. `raw` holds records of the sales topic that are no payload: what a broken
+    The first of each pair is the record's key. `stock` is empty but for recordings that hold a warehouse's events. `raw` holds records of the sales topic that are no payload: what a broken
     sender writes, and what must end as dead letters.
     """
 
@@ -24,8 +24,9 @@ class Step:
     sales: list[tuple[str, Sale]] = field(default_factory=list)
     engagement: list[tuple[str, Audience | Pitch | FlashOffer]] = field(default_factory=list)
     raw: list[tuple[str, bytes]] = field(default_factory=list)
+    stock: list[tuple[str, StockSnapshot | StockDelta | Receipt | Shipment]] = field(default_factory=list)
 
     @property
     def records(self) -> int:
         """How many records the step holds."""
-        return len(self.sales) + len(self.engagement) + len(self.raw)
+        return len(self.sales) + len(self.engagement) + len(self.raw) + len(self.stock)
