@@ -5,7 +5,6 @@ here: a worker is one role among others, its parent watches it, and a signal end
 """
 
 import asyncio
-import contextlib
 from pathlib import Path
 from typing import Any, Final
 
@@ -141,12 +140,16 @@ def run_worker(app: ChunkApp, *, patience: float = 60.0) -> None:
 
     Raises
     ------
-    Exception
-        What crashed the app; the parent should start the process again.
+    SystemExit
+        With a code other than 0 when the app crashed, as it does when an agent fails: the parent starts the process again.
     """
     loop = asyncio.new_event_loop()
     asyncio.set_event_loop(loop)
     worker = faust.Worker(app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None
-    with Watchdog(app.sight, patience=patience), contextlib.suppress(SystemExit):
-        worker.execute_from_commandline()
+    with Watchdog(app.sight, patience=patience):
+        try:
+            worker.execute_from_commandline()
+        except SystemExit as ended:
+            if ended.code:  # mode has logged what crashed the app
+                raise

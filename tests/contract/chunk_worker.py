@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import random
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,9 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=1_000)
     parser.add_argument("--concurrency", type=int, default=1)
     parser.add_argument("--start", type=json.loads, default=None, help="stored offsets, JSON by partition")
+    parser.add_argument("--fail-at", default=None, help="raise at the chunk that holds this value")
+    parser.add_argument("--hang", choices=("loop", "task"), default=None, help="never finish a chunk")
+    parser.add_argument("--patience", type=float, default=60.0)
     parser.add_argument("--detect", type=Path, default=Path(os.devnull))
     wanted = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
@@ -85,6 +89,12 @@ def main() -> None:
         chunk: Chunk
         async for chunk in stream:
             await asyncio.sleep(wanted.pause * random.random())
+            if wanted.hang == "loop":
+                time.sleep(3_600)  # blocking the loop is the point
+            elif wanted.hang == "task":
+                await asyncio.sleep(3_600)
+            if wanted.fail_at is not None and wanted.fail_at.encode() in chunk.values:
+                raise RuntimeError("this chunk cannot be worked on")
             lines = (
                 json.dumps([chunk.partition, offset, (value or b"").decode()])
                 for offset, value in zip(chunk.offsets, chunk.values, strict=True)
@@ -95,7 +105,7 @@ def main() -> None:
             chunk.done()
 
     app.agent(chunk_topic(app, wanted.topic), concurrency=wanted.concurrency)(append)
-    run_worker(app)
+    run_worker(app, patience=wanted.patience)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from typing import Self
 import pytest
 from broker_rig import BROKERS, Broker, started
 
+from streams.chunks.watchdog import STUCK_EXIT
 from supplychain.broker.admin import Topics
 from supplychain.broker.publisher import Publisher
 
@@ -173,6 +174,27 @@ def test_every_codec_is_read(stream: Stream, tmp_path: Path) -> None:
         stream.until_committed(2_000)
         worker.end(signal.SIGTERM)
     assert _effects(out) == Counter(_all(2_000))
+
+
+def test_failing_agent_ends_the_worker_and_commits_nothing_of_its_chunk(stream: Stream, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    stream.produce(8_000)
+    with stream.worker(out, "--fail-at", "4001", "--records", "100") as worker:
+        assert worker.process.wait(60) not in (0, None)
+    assert stream.committed().get(1, 0) <= 1_000
+    _assert_commits_are_backed(stream, out)
+    with stream.worker(out) as worker:
+        stream.until_committed(8_000)
+        worker.end(signal.SIGTERM)
+    assert set(_effects(out)) == _all(8_000)
+
+
+@pytest.mark.parametrize("hang", ["loop", "task"])
+def test_stuck_worker_is_ended_by_its_watchdog(stream: Stream, tmp_path: Path, hang: str) -> None:
+    stream.produce(100)
+    with stream.worker(tmp_path / "out", "--hang", hang, "--patience", "3") as worker:
+        assert worker.process.wait(60) == STUCK_EXIT
+    assert not any(stream.committed().values())
 
 
 @pytest.mark.deep
