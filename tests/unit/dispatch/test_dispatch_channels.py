@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
@@ -41,6 +41,7 @@ def test_files_sort_in_the_order_of_release(tmp_path: Path) -> None:
     assert [path.stem.split("-")[1] for path in sorted((tmp_path / "S1").iterdir())] == ["M9", "M10", "M100"]
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_no_name_leaves_the_folder(lane: str, message: str) -> None:
     root = Path("/drop")

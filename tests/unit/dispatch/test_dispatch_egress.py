@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import httpcore
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supplychain.dispatch.egress import GuardedNetwork, check_url, is_public
@@ -48,6 +48,7 @@ def test_outer_addresses_are_public(address: str) -> None:
     assert is_public(address)
 
 
+@settings(deadline=None)
 @given(st.ip_addresses(v=4))
 def test_a_disguise_changes_nothing(address: ipaddress.IPv4Address) -> None:
     assert is_public(f"::ffff:{address}") == is_public(str(address)) == is_public(f"64:ff9b::{address}")

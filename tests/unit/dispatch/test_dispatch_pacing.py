@@ -1,12 +1,13 @@
 """Pauses double, differ between messages, repeat between runs; a circuit opens, probes and closes."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supplychain.dispatch.pacing import LONGEST_PAUSE_MS, Breakers, pause_ms
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40), st.integers(1, 500), st.integers(1, 3_600_000))
 def test_a_pause_lies_between_half_and_the_whole_of_its_step(message: str, attempt: int, first: int) -> None:
     whole = min(LONGEST_PAUSE_MS, first * 2 ** (attempt - 1))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import structlog
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supplychain import telemetry
@@ -95,6 +95,7 @@ def test_an_unreadable_trace_starts_a_new_one(given_id: str | None) -> None:
         assert identity != given_id
 
 
+@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.integers() | st.text(max_size=8),
