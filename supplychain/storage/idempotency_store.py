@@ -31,7 +31,7 @@ class KeptAnswer:
     body: bytes
 
 
-class IdempotencyRows:
+class SqlIdempotency:
     """The table `idempotency`; times are wall time in UTC milliseconds."""
 
     def __init__(self, database: Database) -> None:

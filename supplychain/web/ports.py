@@ -13,7 +13,6 @@ from supplychain.domain.plan import LineState
 from supplychain.messages.v1 import SupplierAnswer
 from supplychain.planning.ports import Actor, PlanFilter, Store, WallClock
 from supplychain.settings import Settings
-from supplychain.telemetry import StoredFigures
 
 Row = dict[str, Any]
 """One JSON-able row of a read model."""
@@ -98,8 +97,8 @@ class Desk(Protocol):
     def revisions(self, line: str) -> list[Row]:
         """What happened to a line, oldest first."""
 
-    def edit(self, line: str, quantity: int, version: int, actor: Actor, reason: str) -> Row:
-        """Override the quantity of a line that is still at `version`."""
+    def edit(self, line: str, quantity: int | None, version: int, actor: Actor, reason: str) -> Row:
+        """Override the quantity of a line that is still at `version`; None lifts the override."""
 
     def ask(self, groups: Sequence[str] | None, actor: Actor, reason: str) -> Row:
         """Ask for a plan of some planning groups (all when None)."""
@@ -125,16 +124,20 @@ class Desk(Protocol):
     def rollback(self, version: int, actor: Actor, reason: str) -> int:
         """Make an earlier version the active one again."""
 
-    def figures(self) -> StoredFigures:
-        """Figures of the metrics page that the database knows."""
+    def latencies(self) -> list[float]:
+        """Seconds from each spike to its plan."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Protocol):
     """What was answered to an idempotency key before."""
 
-    status: int
-    body: bytes
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+
+    @property
+    def body(self) -> bytes:
+        """JSON."""
 
 
 class IdempotencyStore(Protocol):
@@ -203,6 +206,13 @@ class Services(Protocol):
     @property
     def board(self) -> Board:
         """Read models."""
+
+    @property
+    def idempotency(self) -> IdempotencyStore:
+        """Idempotency keys."""
+
+    def publisher(self) -> SalesPublisher:
+        """Return a new producer of records."""
 
 
 OPEN_STATES: tuple[LineState, ...] = (LineState.PROPOSED, LineState.APPROVED)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query
 
@@ -11,6 +11,8 @@ from supplychain.web.api.access import Anybody, Reader, TheFront
 from supplychain.web.api.schemas import Rows
 
 router = APIRouter(tags=["board"])
+_PARTNER_DEPTH: Final = 1_000
+"""So many of the latest messages are searched for a partner's own."""
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 
 
@@ -69,9 +71,11 @@ def list_deliveries(front: TheFront, actor: Anybody, limit: Limit = 100) -> dict
     """List messages to suppliers and warehouses, newest first; partners see their own."""
     if actor.may(*auth.READ):
         return {"items": front.board.deliveries(limit)}
-    mine = auth.scopes(actor, "supplier") | auth.scopes(actor, "warehouse")
-    auth.demand(actor, *(actor.roles if mine else auth.READ))
-    rows = [row for row in front.board.deliveries(1_000) if row["lane"] in mine]
+    mine = {("supplier", lane) for lane in auth.scopes(actor, "supplier")}
+    mine |= {("allocations", lane) for lane in auth.scopes(actor, "warehouse")}
+    if not mine:
+        auth.demand(actor, *auth.READ)
+    rows = [row for row in front.board.deliveries(_PARTNER_DEPTH) if (row["channel"], row["lane"]) in mine]
     return {"items": rows[:limit]}
 
 

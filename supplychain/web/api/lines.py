@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Response
 
 from supplychain.web import auth
-from supplychain.web.api.access import Anybody, Planner, Reader, TheFront, etag
+from supplychain.web.api.access import Anybody, Editor, Reader, TheFront, etag
 from supplychain.web.api.problems import PreconditionError, PreconditionMissingError
 from supplychain.web.api.schemas import Edit, Line, Rows
 
@@ -42,7 +42,7 @@ def edit_line(
     line: str,
     body: Edit,
     front: TheFront,
-    actor: Planner,
+    actor: Editor,
     response: Response,
     if_match: Annotated[str | None, Header(alias="If-Match", description="the ETag of the line as read")] = None,
 ) -> dict[str, Any]:

@@ -38,5 +38,16 @@ def ready(request: Request) -> Any:
 def metrics(request: Request) -> Response:
     """Return metrics in Prometheus' text format."""
     front: Front = request.app.state.front
-    page = telemetry.render(front.desk.figures())
-    return Response(page, media_type="text/plain; version=0.0.4; charset=utf-8")
+    return Response(telemetry.render(_stored(front)), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _stored(front: Front) -> telemetry.StoredFigures:
+    summary, health = front.board.summary(), front.board.health()
+    return telemetry.StoredFigures(
+        spike_to_plan_seconds=front.desk.latencies(),
+        plan_lines=summary.get("plan_lines", {}),
+        outbox_pending=health.get("outbox_pending", 0),
+        outbox_parked=health.get("outbox_parked", 0),
+        outbox_oldest_seconds=health.get("outbox_oldest_seconds") or 0.0,
+        dead_letters=summary["dead_letters"],
+    )

@@ -49,7 +49,7 @@ class Rejection(_Request):
 class Edit(_Request):
     """What a planner may change of a line: its quantity, with a reason. All else is refused."""
 
-    quantity: int = Field(ge=0, le=1_000_000_000, strict=True, description="pieces")
+    quantity: int | None = Field(ge=0, le=1_000_000_000, strict=True, description="pieces; null lifts an earlier edit")
     reason: Annotated[str, Field(min_length=1, max_length=1_000)]
 
 

@@ -113,7 +113,7 @@ def test_what_is_down_is_a_503_that_says_when_to_retry(client: Caller, world: Wo
 def test_probes_and_metrics(client: Caller) -> None:
     assert client.get("/readyz").json()["status"] == "ready"
     page = client.get("/metrics").text
-    assert 'supplychain_plan_lines{state="proposed"} 2.0' in page
+    assert "supplychain_dead_letters 3.0" in page
     assert "supplychain_spike_to_plan_seconds_count 2.0" in page
 
 
@@ -141,7 +141,7 @@ def test_an_edit_needs_if_match_and_loses_to_an_earlier_one(client: Caller) -> N
 
 
 def test_an_edit_that_loses_the_race_inside_is_a_conflict(client: Caller, world: World) -> None:
-    def slower(line: str, quantity: int, version: int, actor: Actor, reason: str) -> dict[str, Any]:
+    def slower(line: str, quantity: int | None, version: int, actor: Actor, reason: str) -> dict[str, Any]:
         raise ConflictError("somebody else edited this line", way_out="read it again", line="line-1")
 
     world.desk.edit = slower  # type: ignore[method-assign]  # the race, acted
@@ -163,7 +163,7 @@ def test_an_approval_binds_to_what_was_read(client: Caller, world: World) -> Non
         headers={**KEY, "If-Match": fresh, "X-Actor": "%E6%9E%97"},
     )
     assert [row["state"] for row in done.json()["lines"]] == ["approved"]
-    assert world.desk.calls == [("approve", "plan-1", ["line-1"], "林", "fits", "d1", 1)]
+    assert world.desk.calls == [("approve", "plan-1", ["line-1"], "林", "fits", "d2", 2)]
 
 
 def test_rejecting_says_why(client: Caller, world: World) -> None:

@@ -92,7 +92,7 @@ def test_a_name_is_no_key(client: Caller) -> None:
     [
         ("viewer", set()),
         ("planner", {"approve", "reject", "ask", "edit"}),
-        ("boss", {"approve", "reject", "ask", "edit", "release", "tune", "redeliver", "events"}),
+        ("boss", {"approve", "reject", "ask", "release", "tune", "redeliver", "events"}),
         ("sup-b", set()),
         ("wh", set()),
     ],

@@ -10,22 +10,22 @@ import pytest
 
 from supplychain.domain.errors import ConflictError, InvalidInputError
 from supplychain.storage.engine import Database
-from supplychain.storage.idempotency_store import KEPT_MS, LEASE_MS, IdempotencyRows, KeptAnswer
+from supplychain.storage.idempotency_store import KEPT_MS, LEASE_MS, KeptAnswer, SqlIdempotency
 from supplychain.storage.tables import idempotency
 
 NOW = 1_795_435_200_000
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> Iterator[IdempotencyRows]:
+def rows(tmp_path: Path) -> Iterator[SqlIdempotency]:
     database = Database(f"sqlite:///{tmp_path / 'keys.db'}")
     with database.write() as connection:
         idempotency.create(connection)
-    yield IdempotencyRows(database)
+    yield SqlIdempotency(database)
     database.close()
 
 
-def test_first_runs_second_waits_third_gets_the_answer(rows: IdempotencyRows) -> None:
+def test_first_runs_second_waits_third_gets_the_answer(rows: SqlIdempotency) -> None:
     assert rows.begin("k", "f", NOW) is None
     with pytest.raises(ConflictError):
         rows.begin("k", "f", NOW + 1)
@@ -33,7 +33,7 @@ def test_first_runs_second_waits_third_gets_the_answer(rows: IdempotencyRows) ->
     assert rows.begin("k", "f", NOW + 2) == KeptAnswer(202, b"{}")
 
 
-def test_another_payload_is_refused_running_or_not(rows: IdempotencyRows) -> None:
+def test_another_payload_is_refused_running_or_not(rows: SqlIdempotency) -> None:
     rows.begin("k", "f", NOW)
     with pytest.raises(InvalidInputError):
         rows.begin("k", "g", NOW)
@@ -42,7 +42,7 @@ def test_another_payload_is_refused_running_or_not(rows: IdempotencyRows) -> Non
         rows.begin("k", "g", NOW)
 
 
-def test_a_released_key_is_free_and_an_answer_is_not_released(rows: IdempotencyRows) -> None:
+def test_a_released_key_is_free_and_an_answer_is_not_released(rows: SqlIdempotency) -> None:
     rows.begin("k", "f", NOW)
     rows.release("k")
     assert rows.begin("k", "g", NOW) is None
@@ -51,7 +51,7 @@ def test_a_released_key_is_free_and_an_answer_is_not_released(rows: IdempotencyR
     assert rows.begin("k", "g", NOW) == KeptAnswer(200, b"x")
 
 
-def test_a_dead_claim_lapses_and_an_answer_is_kept_for_days(rows: IdempotencyRows) -> None:
+def test_a_dead_claim_lapses_and_an_answer_is_kept_for_days(rows: SqlIdempotency) -> None:
     rows.begin("k", "f", NOW)
     with pytest.raises(ConflictError):
         rows.begin("k", "f", NOW + LEASE_MS - 1)
@@ -62,7 +62,7 @@ def test_a_dead_claim_lapses_and_an_answer_is_kept_for_days(rows: IdempotencyRow
     assert rows.prune(NOW + LEASE_MS + KEPT_MS) == 1
 
 
-def test_one_of_many_at_once_wins(rows: IdempotencyRows) -> None:
+def test_one_of_many_at_once_wins(rows: SqlIdempotency) -> None:
     def claim(_: int) -> bool:
         try:
             return rows.begin("k", "f", NOW) is None

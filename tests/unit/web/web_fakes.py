@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,6 @@ from supplychain.domain.units import HOUR, MINUTE
 from supplychain.messages.v1 import SupplierAnswer
 from supplychain.planning.ports import Actor, PlanFilter
 from supplychain.settings import Settings, WebSettings
-from supplychain.telemetry import StoredFigures
 from supplychain.web.ports import Front, Row, Stored
 
 NOW = 1_795_435_200_000  # 2026-11-23T12:00:00Z, 20:00 in Shanghai
@@ -66,10 +66,21 @@ def line(number: int, **changes: Any) -> Row:
                 "binding": [{"limit": "capacity of SUP-A", "shadow_price_minor": 120}],
                 "alternatives": [{"supplier": "SUP-B", "cost_minor": 140_000}],
             },
-            "sentence": "gross demand 150 - expected loss 30 - position 25 + rounding 5 = 100",
+            "equation": f"gross demand {150 * number} - expected loss {30 * number} = {100 * number}",
+            "total": 100 * number,
         },
     }
     return {**facts, **changes}
+
+
+def summary_of(number: int) -> Row:
+    return {
+        "plan": f"plan-{number}", "serial": number, "status": "open", "groups": ["SKU-1"], "cut": NOW - number * MINUTE,
+        "version": 1, "digest": f"d{number}", "lines_total": 3, "lines_open": 2, "value_minor": 750_000,
+        "objective_minor": 500_000, "bound_minor": 495_000, "gap": 0.01, "solve_status": "feasible",
+        "stop_reason": "work limit", "network_version": 1, "tuning_version": 1, "model_version": "session-1",
+        "reasons": ["spike: SKU-1 in S1", "review"], "notes": [], "shortages": [], "created_wall": NOW,
+    }  # fmt: skip
 
 
 class FakeBoard:
@@ -181,19 +192,15 @@ class FakeDesk:
         self.versions = [1]
 
     def plans(self, wanted: PlanFilter) -> list[Row]:
-        rows = [{"plan": f"plan-{n}", "serial": n, "status": "open", "cut": NOW, "lines": 3} for n in range(5, 0, -1)]
+        rows = [summary_of(n) for n in range(5, 0, -1)]
         rows = [row for row in rows if wanted.before_serial is None or int(str(row["serial"])) < wanted.before_serial]
         return rows[: wanted.limit]
 
     def plan(self, plan: str) -> Row:
         if plan != "plan-1":
             raise NotFoundError(f"unknown plan {plan!r}", plan=plan)
-        return {
-            "plan": plan, "serial": 1, "status": "open", "groups": ["SKU-1"], "cut": NOW, "digest": "d1", "version": 1,
-            "objective_minor": 500_000, "bound_minor": 495_000, "gap": 0.01, "status_text": "feasible",
-            "stop_reason": "work limit", "network_version": 1, "tuning_version": 1, "model_version": "session-1",
-            "reasons": ["spike SKU-1"], "notes": [], "shortages": [], "lines": list(self.rows.values()),
-        }  # fmt: skip
+        version = sum(row["version"] for row in self.rows.values()) - len(self.rows) + 1
+        return {**summary_of(1), "version": version, "digest": f"d{version}", "lines": list(self.rows.values())}
 
     def approve(
         self,
@@ -207,7 +214,7 @@ class FakeDesk:
     ) -> list[Row]:
         if self.broken is not None:
             raise self.broken
-        if digest not in {None, "d1"}:
+        if digest not in {None, self.plan(plan)["digest"]}:
             raise ConflictError("the plan changed since it was read", way_out="read it again", plan=plan)
         self.calls.append(("approve", plan, lines, actor.name, reason, digest, version))
         return self._moved(lines, "approved")
@@ -236,13 +243,18 @@ class FakeDesk:
         self.line(line)
         return [{"line": line, "version": 1, "actor": "planner", "action": "propose", "reason": "spike", "at": NOW}]
 
-    def edit(self, line: str, quantity: int, version: int, actor: Actor, reason: str) -> Row:
+    def edit(self, line: str, quantity: int | None, version: int, actor: Actor, reason: str) -> Row:
         row = self.line(line)
         if row["version"] != version:
             raise ConflictError("somebody else edited this line", way_out="read it again", line=line)
-        if quantity % 10:
+        if (quantity or 0) % 10:
             raise InvalidInputError("no multiple of the batch", way_out="use tens", field="quantity")
-        self.rows[line] = {**row, "override": quantity, "quantity": quantity, "version": version + 1}
+        self.rows[line] = {
+            **row,
+            "override": quantity,
+            "quantity": row["recommended"] if quantity is None else quantity,
+            "version": version + 1,
+        }
         return self.rows[line]
 
     def ask(self, groups: Sequence[str] | None, actor: Actor, reason: str) -> Row:
@@ -263,7 +275,11 @@ class FakeDesk:
         self.calls.append(("redeliver", message, actor.name, reason))
 
     def tuning(self, version: int | None) -> Row:
-        return {"version": version or self.versions[-1], "document": tunings.document(tunings.Tuning())}
+        rows = [
+            {"name": f"{section}.{item.name}", "value": item.default, "default": item.default, **item.metadata}
+            for section, name, item in tunings.describe()
+        ]
+        return {"version": version or self.versions[-1], "values": rows}
 
     def tunings(self) -> list[Row]:
         return [
@@ -285,8 +301,16 @@ class FakeDesk:
             raise NotFoundError(f"unknown tuning version {version}", version=version)
         return version
 
-    def figures(self) -> StoredFigures:
-        return StoredFigures((0.4, 1.2), {"proposed": 2}, outbox_pending=1)
+    def latencies(self) -> list[float]:
+        return [0.4, 1.2]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """An answer that was kept."""
+
+    status: int
+    body: bytes
 
 
 class FakeIdempotency:
@@ -307,7 +331,7 @@ class FakeIdempotency:
         return stored
 
     def finish(self, key: str, status: int, body: bytes) -> None:
-        self.kept[key] = (self.kept[key][0], Stored(status, body))
+        self.kept[key] = (self.kept[key][0], Kept(status, body))
 
     def release(self, key: str) -> None:
         self.kept.pop(key, None)
