@@ -6,7 +6,7 @@ the same plans at any speed, and nothing depends on which partition was faster. 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from supplychain.domain.errors import ConflictError, NotFoundError
@@ -127,10 +127,8 @@ def _moved(tx: Tx, catalogue: Catalogue, tuning: Tuning, through: int, cut: int)
     return cut
 
 
-def _has_moved(
-    catalogue: Catalogue, tuning: Tuning, forecast: SessionForecast, basis: dict[str, float] | object
-) -> bool:
-    known = basis.get(f"{forecast.session}|{forecast.sku}") if isinstance(basis, dict) else None
+def _has_moved(catalogue: Catalogue, tuning: Tuning, forecast: SessionForecast, basis: Mapping[str, float]) -> bool:
+    known = basis.get(f"{forecast.session}|{forecast.sku}")
     if known is None:
         session = catalogue.sessions.get(forecast.session)
         item = session.item(forecast.sku) if session else None

@@ -75,13 +75,13 @@ class SqlPartitions:
             start = _start(connection, row, cluster, low, high, wall)
             values = {"epoch": row.epoch + 1, "cluster": cluster, "next_offset": start}
             connection.execute(update(partitions).where(*where).values(**values))
-            blocks = connection.execute(
-                select(seen_blocks.c.hour, seen_blocks.c.block)
-                .where(seen_blocks.c.topic == topic, seen_blocks.c.partition == partition)
-                .order_by(seen_blocks.c.hour, seen_blocks.c.first_offset)
-            )
-            seen = tuple((block.hour, block.block) for block in blocks)
+            seen = _seen(connection, topic, partition)
             return Assigned(Owner(topic, partition, cluster, row.epoch + 1), start, row.watermark, row.snapshot, seen)
+
+    def seen(self, topic: str, partition: int) -> tuple[tuple[int, bytes], ...]:
+        """Return the stored blocks of remembered ids."""
+        with self._database.read() as connection:
+            return _seen(connection, topic, partition)
 
     def next_offsets(self, topic: str) -> dict[int, int]:
         """Return the stored next offset of every partition of a topic."""
@@ -90,6 +90,15 @@ class SqlPartitions:
                 select(partitions.c.partition, partitions.c.next_offset).where(partitions.c.topic == topic)
             )
             return {row.partition: row.next_offset for row in rows}
+
+
+def _seen(connection: Connection, topic: str, partition: int) -> tuple[tuple[int, bytes], ...]:
+    blocks = connection.execute(
+        select(seen_blocks.c.hour, seen_blocks.c.block)
+        .where(seen_blocks.c.topic == topic, seen_blocks.c.partition == partition)
+        .order_by(seen_blocks.c.hour, seen_blocks.c.first_offset)
+    )
+    return tuple((block.hour, block.block) for block in blocks)
 
 
 def advance(

@@ -1,0 +1,69 @@
+"""The database's custody of partitions: it issues the epoch and says where reading starts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
+from functools import partial
+from typing import Generic, TypeVar
+
+from streams.chunks import Place, Retained
+from supplychain.bootstrap import Assigned, Services
+from supplychain.domain.errors import UnavailableError
+from supplychain.telemetry import log
+
+_log = log(__name__)
+Held = TypeVar("Held")
+
+
+class Desk(Generic[Held]):
+    """The partitions that this worker owns, each with what its agent keeps of it.
+
+    The database is asked on every start of reading: what is in memory is thrown away and built again from what was stored
+    with the offset, so that a seek, a rebalance and a crash are the same thing.
+    """
+
+    def __init__(self, services: Services, executor: Executor, hold: Callable[[Place, Assigned], Held]) -> None:
+        self._services = services
+        self._executor = executor
+        self._hold = hold
+        self._held: dict[Place, Held] = {}
+
+    def held(self, place: Place) -> Held | None:
+        """Return what is held of a partition, None when it is not ours."""
+        return self._held.get(place)
+
+    async def assigned(self, places: frozenset[Place]) -> None:
+        """Nothing yet: the epoch is issued when reading starts."""
+
+    async def start_offsets(self, retained: Mapping[Place, Retained]) -> Mapping[Place, int]:
+        """Take every partition over and return its stored offset."""
+        starts = {}
+        for place, kept in sorted(retained.items()):
+            assigned = await self._patiently(partial(self._take, place, kept))
+            self._held[place] = self._hold(place, assigned)
+            starts[place] = assigned.next_offset
+        return starts
+
+    async def revoked(self, places: frozenset[Place]) -> None:
+        """Forget partitions; their state is in the database."""
+        for place in places:
+            self._held.pop(place, None)
+
+    def _take(self, place: Place, kept: Retained) -> Assigned:
+        services = self._services
+        return services.partitions.assign(
+            place[0], place[1], cluster=services.broker.cluster, low=kept.low, high=kept.high, wall=services.wall()
+        )
+
+    async def _patiently(self, call: Callable[[], Assigned]) -> Assigned:
+        """Ask again while the database is away: a rebalance is no reason to die."""
+        pause = 0.1
+        while True:
+            try:
+                return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+            except UnavailableError as away:
+                _log.warning("database away while taking a partition over", detail=str(away))
+                await asyncio.sleep(pause)
+                pause = min(5.0, pause * 2)

@@ -1,0 +1,202 @@
+"""The other two streams: warehouse reports become the stock log, engagement becomes evidence beside the sales."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from streams.agents.commit import patiently
+from streams.agents.custody import Desk
+from streams.agents.versions import Current
+from streams.chunks import Chunk, Place
+from streams.dead_letters import sift
+from supplychain.bootstrap import Assigned, DeadLetter, Owner, Progress, Services
+from supplychain.domain.units import EARLIEST, LATEST, floor_to
+from supplychain.messages.codec import ENGAGEMENT_DECODER, STOCK_DECODER
+from supplychain.messages.topics import ENGAGEMENT, STOCK
+from supplychain.messages.v1 import Audience, Receipt, Shipment, StockDelta, StockSnapshot, Tick
+
+_AUDIENCE_BIN = 5_000
+_MOST = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Followed:
+    """A partition whose only state is its offset and watermark."""
+
+    owner: Owner
+    next_offset: int
+    watermark: int
+
+
+def hold(place: Place, assigned: Assigned) -> Followed:
+    """Start with what was stored."""
+    return Followed(assigned.owner, assigned.next_offset, assigned.watermark)
+
+
+class _Follower:
+    """What both agents share: trim what is known, sift out the unreadable, commit, say done."""
+
+    decoder: msgspec.json.Decoder[Any]
+
+    def __init__(self, topic: str, services: Services, current: Current, executor: Executor) -> None:
+        self.topic = topic
+        self._services = services
+        self._current = current
+        self._executor = executor
+        self.desk: Desk[Followed] = Desk(services, executor, hold)
+
+    async def run(self, stream: Any) -> None:
+        """Take chunk after chunk; done is said after the commit and never before."""
+        async for chunk in stream:
+            held = self.desk.held((chunk.topic, chunk.partition))
+            if held is None:
+                continue
+            fresh = chunk.since(held.next_offset)
+            if fresh is not None:
+                await patiently(self._executor, self._commit(held, fresh))
+                held.next_offset = fresh.last + 1
+            chunk.done()
+
+    def _commit(self, held: Followed, chunk: Chunk) -> partial[None]:
+        sifted = sift(chunk.values, self.decoder.decode)
+        faults = [(fault.index, fault.reason, fault.detail) for fault in sifted.faults]
+        payloads: list[Any] = []
+        for index, payload in enumerate(sifted.payloads):
+            wrong = "" if payload is None else self._impossible(payload)
+            if wrong:
+                faults.append((index, "impossible", wrong))
+            elif isinstance(payload, Tick):
+                held.watermark = max(held.watermark, payload.at)
+            elif payload is not None:
+                payloads.append(payload)
+        letters = [DeadLetter(chunk.offsets[i], reason, detail, chunk.values[i] or b"") for i, reason, detail in faults]
+        counted = Counter({("received", ""): len(payloads) + len(faults), ("counted", ""): len(payloads)})
+        counted.update({("dead_letters", reason): 1 for _, reason, _ in faults})
+        progress = Progress(held.owner, held.next_offset, chunk.last + 1, held.watermark)
+        return self._write(progress, payloads, letters, counted)
+
+    def _impossible(self, payload: Any) -> str:
+        raise NotImplementedError
+
+    def _write(
+        self, progress: Progress, payloads: Sequence[Any], letters: list[DeadLetter], counted: Counter[tuple[str, str]]
+    ) -> partial[None]:
+        raise NotImplementedError
+
+
+class StockAgent(_Follower):
+    """The agent of `stock.v1`."""
+
+    decoder = STOCK_DECODER
+
+    def __init__(self, services: Services, current: Current, executor: Executor) -> None:
+        super().__init__(STOCK.name, services, current, executor)
+
+    def _impossible(self, payload: Any) -> str:
+        at = payload.at if isinstance(payload, Tick) else payload.as_of
+        if not EARLIEST <= at < LATEST:
+            return f"time {at} is impossible"
+        if isinstance(payload, Tick):
+            return ""
+        if payload.sequence < 0:
+            return "sequence is negative"
+        if isinstance(payload, StockSnapshot):
+            bad = [row.sku for row in payload.rows if not (0 <= row.on_hand <= _MOST and 0 <= row.reserved <= _MOST)]
+            return f"impossible pieces of {bad[0]}" if bad else ""
+        if isinstance(payload, Receipt | Shipment) and not 0 <= payload.pieces <= _MOST:
+            return f"{payload.pieces} pieces are impossible"
+        if (
+            isinstance(payload, Receipt)
+            and payload.sellable is not None
+            and not 0 <= payload.sellable <= payload.pieces
+        ):
+            return f"{payload.sellable} of {payload.pieces} pieces sellable is impossible"
+        return ""
+
+    def _write(
+        self, progress: Progress, payloads: Sequence[Any], letters: list[DeadLetter], counted: Counter[tuple[str, str]]
+    ) -> partial[None]:
+        rows = [row for payload in payloads for row in _stock_rows(payload)]
+        return partial(self._services.work.stock, progress, rows, letters, counted, self._services.wall())
+
+
+def _stock_rows(payload: StockSnapshot | StockDelta | Receipt | Shipment) -> list[dict[str, Any]]:
+    """Rows of the stock log: `sellable` is what changes on hand (a snapshot sets it)."""
+    common = {"warehouse": payload.warehouse, "sequence": payload.sequence, "as_of": payload.as_of}
+    blank = {"region": None, "plan_line": None, "movement": None, "closes": False, "applied": True}
+    if isinstance(payload, StockSnapshot):
+        return [
+            {**common, **blank, "kind": "snapshot", "sku": row.sku, "pieces": row.on_hand}
+            | {"sellable": row.on_hand + (row.reserved if payload.after_reservations else 0)}
+            for row in payload.rows
+        ]
+    if isinstance(payload, StockDelta):
+        return [
+            {
+                **common,
+                **blank,
+                "kind": "delta",
+                "sku": payload.sku,
+                "pieces": payload.pieces,
+                "sellable": payload.pieces,
+            }
+        ]
+    names = {
+        "sku": payload.sku,
+        "pieces": payload.pieces,
+        "plan_line": payload.plan_line_id,
+        "movement": payload.movement_id,
+    }
+    if isinstance(payload, Receipt):
+        sellable = payload.pieces if payload.sellable is None else payload.sellable
+        own = {"kind": "receipt", "sellable": sellable, "closes": payload.closes}
+    else:
+        own = {"kind": "shipment", "sellable": -payload.pieces, "region": payload.region}
+    return [{**common, **blank, **names, **own, "applied": payload.plan_line_id is None}]
+
+
+class EngagementAgent(_Follower):
+    """The agent of `engagement.v1`: samples of the audience by 5 s bin, pitches and offers as they happened."""
+
+    decoder = ENGAGEMENT_DECODER
+
+    def __init__(self, services: Services, current: Current, executor: Executor) -> None:
+        super().__init__(ENGAGEMENT.name, services, current, executor)
+
+    def _impossible(self, payload: Any) -> str:
+        if not EARLIEST <= payload.at < LATEST:
+            return f"time {payload.at} is impossible"
+        if isinstance(payload, Audience) and min(payload.viewers, payload.comments, payload.likes) < 0:
+            return "a count is negative"
+        return ""
+
+    def _write(
+        self, progress: Progress, payloads: Sequence[Any], letters: list[DeadLetter], counted: Counter[tuple[str, str]]
+    ) -> partial[None]:
+        samples: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        shows = []
+        for payload in payloads:
+            if isinstance(payload, Audience):
+                row = samples[payload.room_id, floor_to(payload.at, _AUDIENCE_BIN)]
+                for place, value in enumerate((1, payload.viewers, payload.comments, payload.likes)):
+                    row[place] += value
+            else:
+                kind = "pitch" if type(payload).__name__ == "Pitch" else "flash_offer"
+                price = getattr(payload, "price_minor", None)
+                shows.append(
+                    {"room": payload.room_id, "sku": payload.sku, "kind": kind, "at": payload.at}
+                    | {"started": payload.started, "price_minor": price}
+                )
+        names = ("samples", "viewers", "comments", "likes")
+        rows = [
+            {"room": room, "bin_start": start} | dict(zip(names, row, strict=True))
+            for (room, start), row in sorted(samples.items())
+        ]
+        return partial(self._services.work.engagement, progress, rows, shows, letters, counted, self._services.wall())

@@ -1,0 +1,58 @@
+"""The catalogue and tuning that the agents work with; a new version is taken up between two chunks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from streams.agents.predict import Predictor
+from supplychain.bootstrap import Services
+from supplychain.domain.network import Catalogue
+from supplychain.domain.tuning import Tuning
+from supplychain.watching.lines import LineTable
+
+_LOOK_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """One pair of versions and what is built from them."""
+
+    network_version: int
+    tuning_version: int
+    catalogue: Catalogue
+    tuning: Tuning
+    lines: LineTable
+    predictor: Predictor
+
+
+class Current:
+    """The active versions, looked up at most once a second."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._looked = float("-inf")
+        self._versions: Versions | None = None
+
+    def get(self) -> Versions:
+        """Return the active versions; the same object as long as nothing was activated.
+
+        Raises
+        ------
+        NotFoundError
+            If no network was imported yet.
+        """
+        if self._versions is not None and time.monotonic() < self._looked + _LOOK_SECONDS:
+            return self._versions
+        with self._services.store.read() as tx:
+            network_version, catalogue = tx.versions.network()
+            tuning_version, tuning = tx.versions.tuning()
+        self._looked = time.monotonic()
+        old = self._versions
+        if old is None or (old.network_version, old.tuning_version) != (network_version, tuning_version):
+            predictor = Predictor(catalogue, tuning.forecast, tuning_version)
+            self._versions = Versions(
+                network_version, tuning_version, catalogue, tuning, LineTable(catalogue), predictor
+            )
+        assert self._versions is not None  # noqa: S101 - set above
+        return self._versions
