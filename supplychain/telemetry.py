@@ -219,6 +219,9 @@ COMPUTE_RESTARTS: Final = Counter(
 COMPUTE_CUT_OFF: Final = Counter(
     "supplychain_compute_cut_off", "Calls that came to no end.", ("reason",), registry=REGISTRY
 )
+PLAN_ATTEMPTS: Final = Counter(
+    "supplychain_plan_attempts", "Attempts to answer a plan request.", ("outcome",), registry=REGISTRY
+)
 JOB_RUNS: Final = Counter("supplychain_job_runs", "Slots of the scheduled jobs.", ("job", "outcome"), registry=REGISTRY)
 LOOP_FAULTS: Final = Counter(
     "supplychain_loop_faults", "Unexpected errors that a role's loop survived.", ("role",), registry=REGISTRY
