@@ -6,9 +6,10 @@ brought from a partition as one `Chunk`; the agent says `chunk.done()` after its
 follows the longest done prefix of each partition. Topics that are not listed as sources keep Faust's own behaviour.
 """
 
-from streams.chunks.chunk import Chunk
+from streams.chunks.chunk import Chunk, cut, joined
 from streams.chunks.custody import BrokerCustody, Custody, Place, Retained
-from streams.chunks.ledger import Entry, Ledger
+from streams.chunks.gathering import gathered
+from streams.chunks.ledger import Entries, Entry, Ledger
 from streams.chunks.transport import Intake, LostLogError
 from streams.chunks.watchdog import Sight, Watchdog
 from streams.chunks.worker import ChunkApp, chunk_topic, faust_settings, make_app, run_worker
@@ -18,6 +19,7 @@ __all__ = [
     "Chunk",
     "ChunkApp",
     "Custody",
+    "Entries",
     "Entry",
     "Intake",
     "Ledger",
@@ -27,7 +29,10 @@ __all__ = [
     "Sight",
     "Watchdog",
     "chunk_topic",
+    "cut",
     "faust_settings",
+    "gathered",
+    "joined",
     "make_app",
     "run_worker",
 ]

@@ -3,10 +3,10 @@
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
+from itertools import accumulate, chain, pairwise
 from typing import Any, Self
 
-from streams.chunks.ledger import Entry
+from streams.chunks.ledger import Entries, Entry
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -26,7 +26,7 @@ class Chunk:
     keys: Sequence[bytes | None]
     timestamps: Sequence[int]
     headers: Sequence[Headers]
-    entry: Entry = field(compare=False)
+    entry: Entry | Entries = field(compare=False)
 
     @classmethod
     def of(cls, topic: str, partition: int, records: Sequence[Any]) -> Self:
@@ -82,6 +82,34 @@ class Chunk:
             self.headers[start:],
             self.entry,
         )
+
+
+def joined(chunks: Sequence[Chunk]) -> Chunk:
+    """Return neighbouring chunks of one partition as one; done on it is done on each.
+
+    Parameters
+    ----------
+    chunks
+        At least one, in the order of delivery.
+    """
+    head = chunks[0]
+    if len(chunks) == 1:
+        return head
+    dense = all(isinstance(chunk.offsets, range) for chunk in chunks) and all(
+        before.last + 1 == after.first for before, after in pairwise(chunks)
+    )
+    return Chunk(
+        head.topic,
+        head.partition,
+        range(head.first, chunks[-1].last + 1)
+        if dense
+        else list(chain.from_iterable(chunk.offsets for chunk in chunks)),
+        list(chain.from_iterable(chunk.values for chunk in chunks)),
+        list(chain.from_iterable(chunk.keys for chunk in chunks)),
+        list(chain.from_iterable(chunk.timestamps for chunk in chunks)),
+        list(chain.from_iterable(chunk.headers for chunk in chunks)),
+        Entries(chunk.entry for chunk in chunks),
+    )
 
 
 def cut(topic: str, partition: int, records: Sequence[Any], most_records: int, most_bytes: int) -> Iterator[Chunk]:

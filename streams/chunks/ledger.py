@@ -32,11 +32,31 @@ class Entry:
         return self._done
 
 
+class Entries:
+    """Entries whose records are worked on together, at least one; done is said for all of them."""
+
+    __slots__ = ("_entries", "last")
+
+    def __init__(self, entries: Iterable["Entry | Entries"]) -> None:
+        self._entries = tuple(entries)
+        self.last: Final[int] = self._entries[-1].last
+
+    def done(self) -> None:
+        """Say that the effect of all of them is durable."""
+        for entry in self._entries:
+            entry.done()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the effect of all of them is durable."""
+        return all(entry.is_done for entry in self._entries)
+
+
 class Ledger:
     """Delivered chunks of the partitions a worker owns. Used by one thread; only `Entry.done` may come from others."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[str, int], deque[Entry]] = {}
+        self._open: dict[tuple[str, int], deque[Entry | Entries]] = {}
         self._expected: dict[tuple[str, int], int] = {}
         self._position: dict[tuple[str, int], int] = {}
 
@@ -63,7 +83,7 @@ class Ledger:
         """Return the lowest offset not delivered yet; records below it are repetitions."""
         return self._expected.get(place, 0)
 
-    def enter(self, place: tuple[str, int], entry: Entry) -> None:
+    def enter(self, place: tuple[str, int], entry: Entry | Entries) -> None:
         """Note a chunk as delivered.
 
         Raises

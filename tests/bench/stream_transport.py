@@ -25,7 +25,7 @@ from typing import Any
 import msgspec
 import orjson
 
-from streams.chunks import Chunk, Intake, chunk_topic, make_app, run_worker
+from streams.chunks import Chunk, Intake, chunk_topic, gathered, make_app, run_worker
 from supplychain.broker.admin import Topics
 from supplychain.broker.embedded import EmbeddedBroker
 from supplychain.broker.publisher import Publisher
@@ -51,21 +51,21 @@ class Sale(msgspec.Struct):
 DECODE = msgspec.json.Decoder(Sale).decode
 
 
-def event(number: int, keys: int, chance: random.Random) -> tuple[bytes, bytes]:
-    """Return key and value of one event."""
+def event(number: int, keys: int, chance: random.Random) -> bytes:
+    """Return one event."""
     key = chance.randrange(keys)
     room, sku, region = f"room-{key % 10}", f"SKU-{key // 10 % 100:04d}", f"CN-{key // 1000:02d}"
     value = {"id": f"{number:012d}", "room": room, "sku": sku, "region": region, "at": number // 5, "pieces": 1}
-    return room.encode(), json.dumps(value, separators=(",", ":")).encode()
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def fill(bootstrap: str, topic: str, events: int, keys: int) -> float:
     """Produce the events; returns seconds."""
     chance = random.Random(7)
+    values = [event(number, keys, chance) for number in range(events)]
     started = time.perf_counter()
     with Publisher(bootstrap) as publisher:
-        for number in range(events):
-            _, value = event(number, keys, chance)
+        for number, value in enumerate(values):
             publisher.send(topic, None, value, partition=number % PARTITIONS)
     return time.perf_counter() - started
 
@@ -167,7 +167,7 @@ def serve_variant(bootstrap: str, topic: str, events: int, variant: str, folder:
     async def by_chunk(stream: Any) -> None:
         nonlocal seen, started
         take, pieces = work_of(variant, folder)
-        async for chunk in stream:
+        async for chunk in gathered(stream, 20_000):
             began = time.perf_counter()
             started = started or began
             take(chunk)

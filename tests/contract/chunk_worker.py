@@ -7,11 +7,11 @@ import logging
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from streams.chunks import BrokerCustody, Chunk, Custody, Place, Retained, chunk_topic, make_app, run_worker
+from streams.chunks import BrokerCustody, Chunk, Custody, Place, Retained, chunk_topic, gathered, make_app, run_worker
 from streams.chunks.transport import ChunkConsumer, Intake
 
 
@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--records", type=int, default=1_000)
     parser.add_argument("--concurrency", type=int, default=1)
     parser.add_argument("--start", type=json.loads, default=None, help="stored offsets, JSON by partition")
+    parser.add_argument("--gather", action="store_true", help="join chunks that wait")
     parser.add_argument("--fail-at", default=None, help="raise at the chunk that holds this value")
     parser.add_argument("--hang", choices=("loop", "task"), default=None, help="never finish a chunk")
     parser.add_argument("--patience", type=float, default=60.0)
@@ -86,8 +87,8 @@ def main() -> None:
     out = os.open(wanted.out, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     async def append(stream: Any) -> None:
-        chunk: Chunk
-        async for chunk in stream:
+        chunks: AsyncIterator[Chunk] = gathered(stream, wanted.records) if wanted.gather else stream
+        async for chunk in chunks:
             await asyncio.sleep(wanted.pause * random.random())
             if wanted.hang == "loop":
                 time.sleep(3_600)  # blocking the loop is the point

@@ -199,11 +199,13 @@ def test_stuck_worker_is_ended_by_its_watchdog(stream: Stream, tmp_path: Path, h
 
 @pytest.mark.deep
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda number: number.name)
-@pytest.mark.parametrize("concurrency", [1, 8])
-def test_loop_of_ends_loses_nothing(stream: Stream, tmp_path: Path, number: signal.Signals, concurrency: int) -> None:
-    chance = random.Random(20_261_111 + concurrency)
+@pytest.mark.parametrize("work", [("--concurrency", "1"), ("--concurrency", "8"), ("--gather",)], ids=" ".join)
+def test_loop_of_ends_loses_nothing(
+    stream: Stream, tmp_path: Path, number: signal.Signals, work: tuple[str, ...]
+) -> None:
+    chance = random.Random(f"{number} {work}")
     out = tmp_path / "out"
-    options = ("--concurrency", str(concurrency), "--pause", "0.02", "--records", "250")
+    options = (*work, "--pause", "0.02", "--records", "250")
     total = 0
     for _ in range(3):
         stream.produce(16_000)
@@ -219,7 +221,7 @@ def test_loop_of_ends_loses_nothing(stream: Stream, tmp_path: Path, number: sign
         worker.end(signal.SIGTERM)
     effects = _effects(out)
     assert set(effects) == _all(total * PARTITIONS)
-    if number == signal.SIGTERM and concurrency == 1:
+    if number == signal.SIGTERM and work[-1] != "8":
         assert max(effects.values()) == 1
 
 
