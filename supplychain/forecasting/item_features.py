@@ -55,6 +55,7 @@ HORIZON_FEATURES = (
     "group_weekday",
     "open_weekday",
     "year_ago",
+    "calendar",
 )
 
 
@@ -73,10 +74,19 @@ class History:
     totals: Floats
     group_index: Ints
     group_sums: Floats
+    outlook: Floats | None
 
 
-def history(frame: DailyFrame, known_from: Ints | None = None) -> History:
-    """Prepare a frame; `known_from` is the first known column of each series, by default its first sale."""
+def history(frame: DailyFrame, known_from: Ints | None = None, outlook: Floats | None = None) -> History:
+    """Prepare a frame.
+
+    Parameters
+    ----------
+    known_from
+        First known column of each series, by default its first sale.
+    outlook
+        G x (D + horizon) calendar factors, groups in sorted order, as the priors of the aggregates give them.
+    """
     columns = frame.pieces.shape[1]
     first = columns - frame.age() if known_from is None else np.asarray(known_from, dtype=np.int64)
     known = (np.arange(columns)[None, :] >= first[:, None]) & frame.open_days[None, :]
@@ -97,6 +107,7 @@ def history(frame: DailyFrame, known_from: Ints | None = None) -> History:
         _running(frame.pieces.sum(axis=0, keepdims=True))[0],
         index,
         _running(grouped),
+        outlook,
     )
 
 
@@ -164,6 +175,7 @@ def horizon_features(past: History, origin: int, step: int, level: Floats) -> ND
     is_open = past.frame.open_days[same] if len(same) else np.ones(1, dtype=bool)
     columns.append(np.full(rows, float(is_open.mean())))
     columns.append(_year_ago(past, target, origin) / level)
+    columns.append(_calendar(past, target, origin))
     return np.column_stack(columns).astype(np.float32)
 
 
@@ -267,6 +279,14 @@ def _year_ago(past: History, target: int, origin: int) -> Floats:
         return np.full(past.sums.shape[0], np.nan)
     stop = min(centre + 4, origin)
     return _share(past.sums, past.counts, stop, stop - (centre - 3))
+
+
+def _calendar(past: History, target: int, origin: int) -> Floats:
+    """Calendar factor of the target day over that of the last four weeks; NaN without an outlook."""
+    if past.outlook is None or target >= past.outlook.shape[1]:
+        return np.full(past.sums.shape[0], np.nan)
+    usual = past.outlook[:, max(0, origin - 28) : max(origin, 1)].mean(axis=1)
+    return np.asarray((past.outlook[:, target] / np.maximum(usual, 1e-9))[past.group_index])
 
 
 def _month_day(day: int) -> float:

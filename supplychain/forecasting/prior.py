@@ -201,6 +201,28 @@ def _record(model: Any, series: AggregateSeries, usable: Flags, effects: Iterabl
     )
 
 
+def prophet_as_it_comes(
+    days: Ints, pieces: Floats, ahead: Ints, coverage: float = 0.8, samples: int = 200
+) -> tuple[Floats, Floats, Floats]:
+    """Low end, middle and high end of Prophet with its defaults on one series, clipped at zero: the yardstick of benchmarks.
+
+    Raises
+    ------
+    ValueError
+        When there are fewer than two days.
+    """
+    from prophet import Prophet
+
+    _quiet()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in `_prophet`
+        model = Prophet(interval_width=coverage, uncertainty_samples=samples)
+        model.fit(pd.DataFrame({"ds": pd.to_datetime(days, unit="D"), "y": pieces}))
+        out = model.predict(pd.DataFrame({"ds": pd.to_datetime(ahead, unit="D")}))
+    low, middle, high = (np.maximum(out[name].to_numpy(), 0.0) for name in ("yhat_lower", "yhat", "yhat_upper"))
+    return low, middle, high
+
+
 def open_weekdays(days: Ints, open_days: Flags) -> tuple[float, ...]:
     """Share of open days for each weekday, Monday first, over the last eight weeks; 1 for a weekday not seen."""
     recent = slice(max(0, len(days) - 56), None)

@@ -1,0 +1,214 @@
+"""`bench forecast`: our forecasts against Prophet alone, seasonal naive and a window average, on the same rows of a file.
+
+Rows of the table are plain dictionaries, ready for `--json`. The file is the caller's; nothing of it is kept.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from supplychain.forecasting.backtest import Backtest, judge, rolling_origin
+from supplychain.forecasting.baselines import Forecaster, GlobalItems, ProphetAlone, SeasonalNaive, WindowAverage
+from supplychain.forecasting.frames import DailyFrame, daily_frame
+from supplychain.forecasting.items import ItemSettings, fit_items, predict_items
+from supplychain.forecasting.prior import prophet_as_it_comes
+
+LARGEST_LINE = 10_000  # pieces; above it a line of the shop is a typing error that is cancelled minutes later
+Row = dict[str, Any]
+
+
+def run(
+    data: Path,
+    form: str = "online-retail",
+    horizon: int = 7,
+    origins: int = 4,
+    series: int = 200,
+    models: Sequence[str] = ("items", "prophet", "seasonal naive", "window average"),
+    settings: ItemSettings | None = None,
+) -> list[Row]:
+    """Rolling weekly origins at the end of the file.
+
+    Parameters
+    ----------
+    data, form
+        File and its format: "online-retail" (the shop's transactions, parquet or csv) or "long" (columns series, day, pieces
+        and, if known, price and group).
+    horizon, origins
+        Days ahead, and how many weekly origins.
+    series
+        How many of the largest series are scored; all of them teach.
+    models
+        Which forecasters run.
+
+    Returns
+    -------
+    list of dict
+        `model, segment, wql, wape, mase, bias, coverage80, series_per_second`; one more row per rival with segment
+        "gain" of our model over it: `gain, low, high` of a bootstrap over series.
+
+    Raises
+    ------
+    ValueError
+        On an unknown format or model, or a file with too few days.
+    """
+    frame = read(data, form)
+    rows = _largest(frame, series)
+    result = rolling_origin(
+        frame, rows, _origins(frame, horizon, origins), horizon, _chosen(models, settings), time.perf_counter
+    )
+    return [asdict(score) for score in result.scores()] + _gains(result)
+
+
+def cold_start(
+    data: Path, form: str = "online-retail", known_days: int = 7, series: int = 100, origins: int = 2, horizon: int = 7
+) -> list[Row]:
+    """Series whose history is hidden but for the last days; the others teach. Rows as in `run`, segment "known 7 days"."""
+    frame = read(data, form)
+    rows = _largest(frame, series)
+    rivals = _chosen(("items", "prophet", "window average"), None)
+    result = rolling_origin(
+        frame, rows, _origins(frame, horizon, origins), horizon, rivals, time.perf_counter, known_days=known_days
+    )
+    return [
+        {**asdict(score), "segment": f"known {known_days} days"} for score in result.scores() if score.segment == "all"
+    ]
+
+
+def refresh(series: int = 10_000, days: int = 365, timed: int = 100, seed: int = 7) -> list[Row]:
+    """Train and predict all of a synthetic assortment, against one Prophet fit and prediction per series on two cores.
+
+    Prophet is timed on `timed` series in this run and scaled up, with perfect use of both cores granted to it.
+    """
+    frame = synthetic_frame(series, days, seed)
+    start = time.perf_counter()
+    model = fit_items(frame, ItemSettings(seed=seed))
+    forecast = predict_items(model, frame, range(7))
+    ours = time.perf_counter() - start
+    start = time.perf_counter()
+    for row in range(min(timed, series)):
+        prophet_as_it_comes(frame.days, frame.pieces[row], np.arange(frame.days[-1] + 1, frame.days[-1] + 8))
+    theirs = (time.perf_counter() - start) / min(timed, series) * series / 2.0
+    sound = bool(np.all(np.isfinite(forecast.quantiles)) and np.all(np.diff(forecast.quantiles, axis=-1) >= 0.0))
+    return [
+        {
+            "model": "items",
+            "series": series,
+            "seconds": ours,
+            "times_faster": theirs / ours,
+            "sound": sound,
+            "peak_rss_mb": _peak(),
+        },
+        {"model": "prophet", "series": series, "seconds": theirs, "times_faster": 1.0},
+    ]
+
+
+def read(data: Path, form: str) -> DailyFrame:
+    """A frame of the file's sales."""
+    table = pd.read_parquet(data) if data.suffix == ".parquet" else pd.read_csv(data)
+    readers: dict[str, Callable[[pd.DataFrame], DailyFrame]] = {"online-retail": _online_retail, "long": _long}
+    if form not in readers:
+        raise ValueError(f"unknown format {form!r}: one of {sorted(readers)}")
+    return readers[form](table)
+
+
+def synthetic_frame(series: int, days: int, seed: int) -> DailyFrame:
+    """Lumpy daily counts with weekly shape, trend and many slow movers, labelled synthetic by their keys."""
+    rng = np.random.default_rng(seed)
+    level = rng.lognormal(0.5, 1.4, series)
+    week = 1.0 + 0.3 * np.sin(2.0 * np.pi * (np.arange(days) % 7) / 7.0)
+    drift = np.exp(np.cumsum(rng.normal(0.0, 0.01, (series, days)), axis=1))
+    pieces = rng.poisson(
+        np.minimum(level[:, None] * week * drift, 1e5) * rng.gamma(0.7, 1.0 / 0.7, (series, days))
+    ).astype(float)
+    price = np.where(pieces > 0.0, rng.lognormal(2.0, 0.8, series)[:, None], np.nan)
+    keys = tuple(f"synthetic-{i:05d}" for i in range(series))
+    groups = tuple(f"group-{i % 40:02d}" for i in range(series))
+    return DailyFrame(keys, 20_000, pieces, price, np.ceil(pieces / 2.0), np.ones(days, dtype=bool), groups)
+
+
+def _online_retail(table: pd.DataFrame) -> DailyFrame:
+    """Sales lines of products: no cancellations, corrections, postage or typing errors. The pool is the price band."""
+    code = table["StockCode"].astype(str)
+    sale = (
+        ~table["InvoiceNo"].astype(str).str.startswith(("C", "A")) & (table["Quantity"] > 0) & (table["UnitPrice"] > 0)
+    )
+    lines = table[sale & (table["Quantity"] <= LARGEST_LINE) & code.str.match(r"^\d{5}")]
+    day = pd.to_datetime(lines["InvoiceDate"]).to_numpy().astype("datetime64[D]").astype(np.int64)
+    price = lines["UnitPrice"].to_numpy(dtype=np.float64)
+    keys = lines["StockCode"].astype(str).to_numpy(dtype=object)
+    bands = pd.Series(price).groupby(pd.Series(keys)).median()
+    groups = {str(key): f"price {round(float(np.log2(max(value, 0.01))))}" for key, value in bands.items()}
+    pieces = lines["Quantity"].to_numpy(dtype=np.float64)
+    return _frame(keys, day, pieces, price, groups)
+
+
+def _long(table: pd.DataFrame) -> DailyFrame:
+    missing = {"series", "day", "pieces"} - set(table.columns)
+    if missing:
+        raise ValueError(f"columns missing: {sorted(missing)}")
+    day = pd.to_datetime(table["day"]).to_numpy().astype("datetime64[D]").astype(np.int64)
+    keys = table["series"].astype(str).to_numpy(dtype=object)
+    price = table["price"].to_numpy(dtype=np.float64) if "price" in table else np.ones(len(table))
+    groups = dict(zip(keys, table["group"].astype(str), strict=True)) if "group" in table else {}
+    return _frame(keys, day, table["pieces"].to_numpy(dtype=np.float64), price, groups)
+
+
+def _frame(keys: Any, day: Any, pieces: Any, price: Any, groups: dict[str, str]) -> DailyFrame:
+    if not len(day):
+        raise ValueError("the file has no sale")
+    return daily_frame(keys, day, pieces, price, first_day=int(day.min()), end_day=int(day.max()) + 1, groups=groups)
+
+
+def _largest(frame: DailyFrame, series: int) -> Any:
+    order = np.argsort(-frame.pieces.sum(axis=1), kind="stable")
+    return np.sort(order[:series]).astype(np.int64)
+
+
+def _origins(frame: DailyFrame, horizon: int, count: int) -> list[int]:
+    width = frame.pieces.shape[1]
+    origins = [width - horizon - 7 * back for back in range(count - 1, -1, -1)]
+    if not origins or origins[0] < 28:
+        raise ValueError("the file has too few days for these origins")
+    return origins
+
+
+def _chosen(models: Sequence[str], settings: ItemSettings | None) -> list[Forecaster]:
+    known: list[Forecaster] = [
+        GlobalItems(settings or ItemSettings()),
+        ProphetAlone(),
+        SeasonalNaive(),
+        WindowAverage(),
+    ]
+    by_name = {forecaster.name: forecaster for forecaster in known}
+    unknown = set(models) - set(by_name)
+    if unknown:
+        raise ValueError(f"unknown models {sorted(unknown)}: some of {sorted(by_name)}")
+    return [by_name[name] for name in models]
+
+
+def _gains(result: Backtest) -> list[Row]:
+    """How much less our model loses than each rival."""
+    if "items" not in result.models:
+        return []
+    ours = result.losses("items")
+    rows = []
+    for rival in result.models:
+        if rival != "items":
+            verdict = judge(result.losses(rival), ours, seed=1)
+            rows.append(
+                {"model": rival, "segment": "gain", "gain": verdict.gain, "low": verdict.low, "high": verdict.high}
+            )
+    return rows
+
+
+def _peak() -> float:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0

@@ -1,0 +1,368 @@
+"""One global LightGBM model for every item and region: quantiles, mean and variance per day, in minutes for ten thousand.
+
+Each head learns the ratio of a day's pieces to the item's own recent level, weighted by that level, so that its loss is the
+pinball loss in pieces. New items share what was learned from histories cut short. Intervals are conformalised on series the
+heads have not seen. Where there is too little to learn from, `item_fallback` answers, and every item says so.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from supplychain.forecasting.frames import DailyFrame, Floats, Ints
+from supplychain.forecasting.intervals import (
+    Conformal,
+    horizon_classes,
+    learn_conformal,
+    shortest_interval,
+    sorted_quantiles,
+    volume_segments,
+)
+from supplychain.forecasting.item_fallback import pooled_forecast, quantile_grid
+from supplychain.forecasting.item_features import HORIZON_FEATURES, ORIGIN_FEATURES, History, history
+from supplychain.forecasting.item_rows import (
+    Rows,
+    prediction_features,
+    training_origins,
+    training_rows,
+    training_series,
+)
+
+VERSION = 1
+FEATURES = ORIGIN_FEATURES + HORIZON_FEATURES
+MEAN = "mean"
+FEWEST_ROWS = 2_000  # below it a tree model learns noise
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSettings:
+    """Size and stiffness of the global model.
+
+    Parameters
+    ----------
+    levels
+        Growing quantile levels, one head each.
+    horizon
+        Days ahead that are learned.
+    most_series, most_origins, origin_step
+        Size of the training set.
+    cut_share
+        Share of origins repeated with histories cut short.
+    half_life_days
+        Age at which a training day counts half.
+    trees, learning_rate, leaves, least_rows
+        Of each head.
+    seed, threads
+        The result depends on the seed alone.
+    coverage
+        Promise of the interval.
+    """
+
+    levels: tuple[float, ...] = (0.1, 0.5, 0.8, 0.9)
+    horizon: int = 7
+    most_series: int = 1_000
+    most_origins: int = 40
+    origin_step: int = 7
+    cut_share: float = 0.35
+    half_life_days: float = 60.0
+    trees: int = 150
+    learning_rate: float = 0.08
+    leaves: int = 31
+    least_rows: int = 100
+    seed: int = 1
+    threads: int = 2
+    coverage: float = 0.8
+
+    def __post_init__(self) -> None:
+        if list(self.levels) != sorted(set(self.levels)) or not all(0.0 < level < 1.0 for level in self.levels):
+            raise ValueError("levels grow inside (0, 1)")
+
+
+@dataclass(frozen=True, slots=True)
+class ItemModel:
+    """A trained model in plain data: head name to LightGBM text, the intervals' correction, and how lumpy demand is.
+
+    `method` is "lightgbm" or "pooled"; `trained_until` is the day after the last one seen.
+    """
+
+    settings: ItemSettings
+    method: str
+    trained_until: int
+    heads: Mapping[str, str] = field(default_factory=dict)
+    conformal: Conformal = field(default_factory=lambda: Conformal(0.8, {}))
+    lumpiness: float = 1.0
+    mean_correction: float = 1.0
+
+    def to_json(self) -> str:
+        """Canonical JSON with its version."""
+        margins = [[segment, horizon, margin] for (segment, horizon), margin in sorted(self.conformal.margins.items())]
+        data = {
+            "version": VERSION,
+            "features": list(FEATURES),
+            "settings": asdict(self.settings),
+            "method": self.method,
+            "trained_until": self.trained_until,
+            "heads": dict(self.heads),
+            "coverage": self.conformal.coverage,
+            "margins": margins,
+            "lumpiness": self.lumpiness,
+            "mean_correction": self.mean_correction,
+        }
+        return json.dumps(data, sort_keys=True, allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemForecast:
+    """Forecast of N series over S steps.
+
+    Parameters
+    ----------
+    quantiles
+        N x S x L, growing, not negative, finite.
+    mean, variance
+        N x S.
+    low, high
+        Conformal interval, N x S.
+    degraded
+        N reasons; empty where the learned model answered.
+    """
+
+    levels: tuple[float, ...]
+    quantiles: Floats
+    mean: Floats
+    variance: Floats
+    low: Floats
+    high: Floats
+    degraded: tuple[str, ...]
+
+
+def item_model_from_json(text: str) -> ItemModel:
+    """Read a stored model.
+
+    Raises
+    ------
+    ValueError
+        When the text is no item model of a version and feature list this code can use.
+    """
+    data: Any = json.loads(text)
+    if not isinstance(data, dict) or data.get("version") != VERSION or tuple(data.get("features", ())) != FEATURES:
+        raise ValueError("not an item model this code can use")
+    settings = ItemSettings(**{**data["settings"], "levels": tuple(data["settings"]["levels"])})
+    margins = {(str(segment), int(horizon)): float(margin) for segment, horizon, margin in data["margins"]}
+    return ItemModel(
+        settings,
+        data["method"],
+        data["trained_until"],
+        data["heads"],
+        Conformal(data["coverage"], margins),
+        data["lumpiness"],
+        data["mean_correction"],
+    )
+
+
+def fit_items(frame: DailyFrame, settings: ItemSettings | None = None, outlook: Floats | None = None) -> ItemModel:
+    """Train on a frame; never fails on thin or hostile data, but falls back to pooling.
+
+    Parameters
+    ----------
+    frame
+        Series with what is known until the last column.
+    outlook
+        G x (D + horizon) calendar factors of the groups, from the priors of the aggregates.
+    """
+    chosen = settings or ItemSettings()
+    until = frame.first_day + frame.pieces.shape[1]
+    origins = training_origins(frame.pieces.shape[1], chosen.horizon, chosen.most_origins, chosen.origin_step)
+    places = _group_places(frame)
+    sample = frame.rows(training_series(frame, chosen.most_series))
+    rows = (
+        training_rows(sample, chosen.horizon, origins, chosen.cut_share, _rows_of(outlook, places, sample), chosen.seed)
+        if len(origins) and len(sample.keys)
+        else None
+    )
+    if rows is None or len(rows.ratio) < FEWEST_ROWS or not float(rows.ratio.sum()):
+        return ItemModel(chosen, "pooled", until)
+    held = _held_out(len(sample.keys), chosen.seed)
+    heads = _train(rows, ~held[rows.series], chosen)
+    model = ItemModel(chosen, "lightgbm", until, heads)
+    return _calibrate(
+        model, sample.rows(np.flatnonzero(held)), _rows_of(outlook, places, sample.rows(np.flatnonzero(held)))
+    )
+
+
+def predict_items(
+    model: ItemModel,
+    frame: DailyFrame,
+    steps: Sequence[int],
+    known_from: Ints | None = None,
+    outlook: Floats | None = None,
+) -> ItemForecast:
+    """Forecast every series of a frame for the days after its last column.
+
+    Parameters
+    ----------
+    steps
+        0 is the first day after the frame. Steps past the trained horizon are answered as its last one, on their own weekday.
+    known_from
+        First known column of each series; by default its first sale.
+    """
+    wanted = np.asarray(steps, dtype=np.int64)
+    if model.method != "lightgbm" or not len(frame.keys):
+        return _pooled(model, frame, wanted, known_from)
+    places = _group_places(frame)
+    past = history(frame, known_from, _rows_of(outlook, places, frame))
+    values, mean = _heads_at(model, past, wanted)
+    grid = sorted_quantiles(values)
+    low, high = shortest_interval(model.settings.levels, grid, model.settings.coverage)
+    level, segments = _segments(past)
+    low, high = model.conformal.apply(low, high, level, segments, horizon_classes(wanted))
+    mean = mean * model.mean_correction
+    sells = np.asarray(frame.pieces.any(axis=1)).tolist()
+    reasons = tuple("" if sold else "no sale yet: pooled level" for sold in sells)
+    variance = mean + model.lumpiness * mean**2
+    return ItemForecast(model.settings.levels, grid, mean, variance, low, high, reasons)
+
+
+def drivers(model: ItemModel, frame: DailyFrame, key: str, step: int, most: int = 8) -> list[tuple[str, float]]:
+    """Why the median of one series and day is what it is: features with their effect in pieces, largest first.
+
+    Source
+    ------
+    TreeSHAP (Lundberg et al. 2020) of the median head, times the series' level; the rest is in "everything else".
+    """
+    if model.method != "lightgbm":
+        return []
+    past = history(frame)
+    parts, level = prediction_features(past, np.array([step]))
+    row = frame.keys.index(key)
+    middle = min(model.settings.levels, key=lambda value: abs(value - 0.5))
+    raw = _load(model.heads[str(middle)]).predict(parts[0][row : row + 1], pred_contrib=True)
+    effects = [float(value) * float(level[row]) for value in np.asarray(raw).ravel().tolist()]
+    named = sorted(zip(FEATURES, effects[:-1], strict=True), key=lambda pair: -abs(pair[1]))
+    shown = named[:most]
+    return [*shown, ("everything else", sum(effects) - sum(effect for _, effect in shown))]
+
+
+def _train(rows: Rows, use: NDArray[np.bool_], chosen: ItemSettings) -> dict[str, str]:
+    import lightgbm
+
+    weight = rows.level * np.exp2(-rows.age / chosen.half_life_days)
+    features, target, weight = rows.features[use], rows.ratio[use], weight[use]
+    limits = {"max_bin": 63, "verbose": -1, "num_threads": chosen.threads, "feature_pre_filter": False}
+    data = lightgbm.Dataset(features, target, weight=weight, params=limits, free_raw_data=False)
+    heads = {}
+    for name in (*(str(level) for level in chosen.levels), MEAN):
+        quantile = name != MEAN
+        params = {
+            **limits,
+            "objective": "quantile" if quantile else "tweedie",
+            "learning_rate": chosen.learning_rate,
+            "num_leaves": chosen.leaves,
+            "min_data_in_leaf": chosen.least_rows,
+            "feature_fraction": 0.5,
+            "bagging_fraction": 0.7,
+            "bagging_freq": 1,
+            "lambda_l2": 5.0,
+            "extra_trees": True,
+            "seed": chosen.seed,
+            "deterministic": True,
+            "force_col_wise": True,
+            **({"alpha": float(name)} if quantile else {"tweedie_variance_power": 1.5}),
+        }
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # LightGBM repeats parameters it was given twice
+            heads[name] = str(lightgbm.train(params, data, chosen.trees).model_to_string())
+    return heads
+
+
+def _load(text: str) -> Any:
+    import lightgbm
+
+    return lightgbm.Booster(model_str=text)
+
+
+def _heads_at(model: ItemModel, past: History, steps: Ints) -> tuple[Floats, Floats]:
+    """Raw quantiles N x S x L and means N x S, in pieces."""
+    parts, level = prediction_features(past, steps)
+    stacked = np.vstack(parts)
+    shape = (len(steps), len(level))
+    out = {}
+    for name, text in model.heads.items():
+        ratio = np.asarray(_load(text).predict(stacked, num_threads=model.settings.threads)).reshape(shape)
+        out[name] = np.maximum(ratio, 0.0).T * level[:, None]
+    grid = np.stack([out[str(level_)] for level_ in model.settings.levels], axis=-1)
+    return grid, out[MEAN]
+
+
+def _calibrate(model: ItemModel, unseen: DailyFrame, outlook: Floats | None) -> ItemModel:
+    """Correct intervals, bias of the mean and lumpiness on series the heads have not seen, over the last four weeks."""
+    horizon = model.settings.horizon
+    columns = unseen.pieces.shape[1]
+    actual, low, high, scale, mean = [], [], [], [], []
+    names: list[str] = []
+    for origin in training_origins(columns, horizon, 4, 7):
+        cut = unseen.until(unseen.first_day + int(origin))
+        past = history(cut, None, outlook)
+        values, expected = _heads_at(model, past, np.arange(horizon))
+        ends = shortest_interval(model.settings.levels, sorted_quantiles(values), model.settings.coverage)
+        level, segments = _segments(past)
+        actual.append(unseen.pieces[:, origin : origin + horizon])
+        low.append(ends[0])
+        high.append(ends[1])
+        scale.append(level)
+        mean.append(expected)
+        names.extend(segments)
+    if not actual:
+        return model
+    observed, expected = np.vstack(actual), np.vstack(mean)
+    classes = horizon_classes(np.arange(horizon))
+    conformal = learn_conformal(
+        observed, np.vstack(low), np.vstack(high), np.concatenate(scale), names, classes, model.settings.coverage
+    )
+    bounded = np.minimum(observed, 20.0 * np.maximum(expected, 1.0))  # one giant order is not a bias
+    whole = float(expected.sum())
+    correction = float(np.clip(bounded.sum() / whole, 0.7, 1.4)) if whole > 0.0 else 1.0
+    excess = float(np.sum((observed - expected * correction) ** 2 - expected * correction))
+    square = float(np.sum((expected * correction) ** 2))
+    lumpiness = min(25.0, max(0.05, excess / square)) if square > 0.0 else 1.0
+    return replace(model, conformal=conformal, mean_correction=correction, lumpiness=lumpiness)
+
+
+def _segments(past: History) -> tuple[Floats, tuple[str, ...]]:
+    origin = past.frame.pieces.shape[1]
+    start = max(0, origin - 56)
+    days = np.maximum(past.counts[:, origin] - past.counts[:, start], 1.0)
+    amount = (past.sums[:, origin] - past.sums[:, start]) / days
+    often = (past.sold[:, origin] - past.sold[:, start]) / days
+    return np.maximum(amount, 0.1), volume_segments(amount, often)
+
+
+def _held_out(rows: int, seed: int) -> NDArray[np.bool_]:
+    """A fifth of the series, for calibration alone."""
+    held = np.zeros(rows, dtype=bool)
+    held[np.random.default_rng(seed).permutation(rows)[: rows // 5]] = True
+    return held
+
+
+def _group_places(frame: DailyFrame) -> dict[str, int]:
+    return {name: i for i, name in enumerate(sorted(set(frame.group)))}
+
+
+def _rows_of(outlook: Floats | None, places: Mapping[str, int], frame: DailyFrame) -> Floats | None:
+    """The outlook of the groups that occur in a part of the frame."""
+    return None if outlook is None else outlook[[places[name] for name in sorted(set(frame.group))]]
+
+
+def _pooled(model: ItemModel, frame: DailyFrame, steps: Ints, known_from: Ints | None) -> ItemForecast:
+    mean, variance = pooled_forecast(frame, steps, known_from)
+    grid = quantile_grid(mean, variance, model.settings.levels)
+    low, high = shortest_interval(model.settings.levels, grid, model.settings.coverage)
+    reasons = ("too little to learn from: pooled",) * len(frame.keys)
+    return ItemForecast(model.settings.levels, grid, mean, variance, low, high, reasons)
