@@ -172,7 +172,6 @@ def _supplier(name: str, lead_days: int, batches: int, days: tuple[int, ...]) ->
         firm_fence_minutes=fence,
         commit_fence_minutes=2 * fence,
         answer_minutes=60,
-        secret_ref=f"partner/{name}",
     )
 
 
