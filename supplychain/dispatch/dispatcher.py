@@ -77,6 +77,8 @@ class Dispatcher:
         Hosts, with or without port, that webhooks may reach inside our own network.
     holder
         Name in the leases; this machine and process when None.
+    crash
+        Called at named points, so that tests can end the process there.
 
     Raises
     ------
@@ -98,6 +100,7 @@ class Dispatcher:
         resolver: Resolver = resolve,
         breakers: Breakers | None = None,
         holder: str | None = None,
+        crash: Callable[[str], None] = lambda point: None,
     ) -> None:
         if settings.lease_seconds < 2 * settings.timeout_seconds:
             raise SettingsError(
@@ -110,17 +113,22 @@ class Dispatcher:
         self._wall = wall
         self._holder = holder or f"{socket.gethostname()}:{os.getpid()}"
         self._breakers = breakers or Breakers()
+        self._crash = crash
         self._publisher = SharedPublisher(publisher_factory)
-        seconds = settings.timeout_seconds
+        files = FileDrop(out_dir)
+        webhook = SupplierWebhook(
+            endpoints,
+            secrets,
+            timeout_seconds=settings.timeout_seconds,
+            wall=wall,
+            allowed_hosts=allowed_hosts,
+            resolver=resolver,
+            without_endpoint=files.deliver,
+        )
         self._channels: dict[str, Channel] = {
-            "supplier": SupplierWebhook(
-                endpoints, secrets, timeout_seconds=seconds, wall=wall, allowed_hosts=allowed_hosts, resolver=resolver
-            ),
-            "allocations": RecordChannel(
-                ALLOCATIONS.name, self._publisher, timeout_seconds=seconds, headers=EVENT_HEADERS
-            ),
-            "tuning": RecordChannel(TUNING.name, self._publisher, timeout_seconds=seconds),
-            "file": FileDrop(out_dir),
+            "supplier": webhook,
+            "file": files,
+            **_record_channels(self._publisher, settings.timeout_seconds),
         }
         self._pools = {
             name: ThreadPoolExecutor(_THREADS[name], thread_name_prefix=f"dispatch-{name}") for name in self._channels
@@ -201,6 +209,8 @@ class Dispatcher:
             for channel, threads in free.items():
                 claimed += tx.bridge.claim(channel, self._holder, now, lease, threads)
         self._quiet = None if claimed else (pending, now + _QUIET_MS)
+        if claimed:
+            self._crash("dispatch-claimed")
         jobs = [_Job(m, now + lease, not self._breakers.healthy(m.channel, m.lane)) for m in claimed]
         return {future for job in jobs if (future := self._submit(job)) is not None}
 
@@ -248,6 +258,7 @@ class Dispatcher:
             telemetry.LOOP_FAULTS.labels("dispatch").inc()
             _LOG.exception("a channel failed in an unforeseen way")
             outcome = Outcome.retry(f"{type(fault).__name__}: {fault}")
+        self._crash("dispatch-delivered")
         telemetry.DELIVERY_SECONDS.labels(message.channel).observe(time.monotonic() - began)
         settled = self._decide(message, outcome, self._wall())
         telemetry.WEBHOOK_DELIVERIES.labels(message.channel, settled.name).inc()
@@ -286,6 +297,13 @@ class Dispatcher:
             else:
                 return
         _LOG.error("outcome lost, the message will go out again under its id", outcome=settled.name)
+
+
+def _record_channels(publisher: SharedPublisher, seconds: float) -> dict[str, Channel]:
+    return {
+        "allocations": RecordChannel(ALLOCATIONS.name, publisher, timeout_seconds=seconds, headers=EVENT_HEADERS),
+        "tuning": RecordChannel(TUNING.name, publisher, timeout_seconds=seconds),
+    }
 
 
 def _put_off(reason: str, until: int) -> _Settled:

@@ -9,12 +9,16 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
+from supplychain import telemetry
 from supplychain.dispatch.outcome import Outcome
 from supplychain.domain.errors import UnavailableError
 from supplychain.planning.ports import Message
 
 EVENT_HEADERS: Final = {"content-type": b"application/cloudevents+json; charset=UTF-8"}
 """Kafka binding of CloudEvents: this content type marks the structured mode."""
+
+_CLOSE_SECONDS: Final = 5.0
+_LOG: Final = telemetry.log(__name__)
 
 
 class RecordPublisher(Protocol):
@@ -54,8 +58,12 @@ class SharedPublisher:
         """Close the producer, if there is one."""
         with self._lock:
             publisher, self._publisher = self._publisher, None
-        if publisher is not None:
-            publisher.close(5.0)
+        if publisher is None:
+            return
+        try:
+            publisher.close(_CLOSE_SECONDS)
+        except UnavailableError as unconfirmed:
+            _LOG.warning("records were left unconfirmed; the outbox keeps them", fault=str(unconfirmed))
 
 
 class RecordChannel:

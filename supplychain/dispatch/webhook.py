@@ -73,6 +73,8 @@ class SupplierWebhook:
         For a whole attempt, name look-up apart.
     allowed_hosts
         Hosts that may be inside our own network, see `GuardedNetwork`.
+    without_endpoint
+        Takes the orders of suppliers who take no webhooks; they are parked when None.
     """
 
     def __init__(
@@ -84,8 +86,10 @@ class SupplierWebhook:
         wall: WallClock,
         allowed_hosts: Collection[str] = (),
         resolver: Resolver = resolve,
+        without_endpoint: Callable[[Message], Outcome] | None = None,
     ) -> None:
         self._endpoints = endpoints
+        self._without_endpoint = without_endpoint or _park
         self._secrets = secrets
         self._timeout = timeout_seconds
         self._wall = wall
@@ -97,7 +101,7 @@ class SupplierWebhook:
         """Send one order; see `Outcome`."""
         endpoint = self._endpoints(message.lane)
         if endpoint is None:
-            return Outcome.park(f"supplier {message.lane} has no endpoint")
+            return self._without_endpoint(message)
         secret = self._secrets.get(endpoint.secret_ref)
         if not secret:
             return Outcome.park(f"there is no secret named {endpoint.secret_ref}")
@@ -152,6 +156,10 @@ class SupplierWebhook:
             return Outcome.retry(f"answered {status}, redirects are not followed")
         asked = retry_after_ms(fields.get("retry-after", ""), self._wall()) if status in {429, 503} else 0
         return Outcome.retry(f"answered {status}{said}", asked)
+
+
+def _park(message: Message) -> Outcome:
+    return Outcome.park(f"supplier {message.lane} has no endpoint")
 
 
 def retry_after_ms(text: str, now: int) -> int:

@@ -86,6 +86,8 @@ class RecordingPublisher:
 
     def close(self, timeout: float = 30.0) -> None:
         self.closed = True
+        if self.down:
+            raise UnavailableError("1 records did not arrive")
 
 
 def test_a_record_is_keyed_by_its_warehouse_and_marked_as_an_event() -> None:
@@ -114,6 +116,16 @@ def test_an_unconfirmed_record_is_tried_again_by_the_same_producer() -> None:
     made[0].down = False
     assert channel.deliver(_message()).verdict is Verdict.DELIVERED
     assert len(made) == 1
+
+
+def test_a_producer_that_cannot_flush_does_not_stop_the_stopping() -> None:
+    publisher = RecordingPublisher()
+    shared = SharedPublisher(lambda: publisher)
+    assert shared.get() is publisher
+    publisher.down = True
+    shared.close()
+    shared.close()
+    assert publisher.closed
 
 
 def test_fresh_secrets_are_private_and_sign(tmp_path: Path) -> None:
