@@ -31,7 +31,7 @@ from supplychain.planning.ports import Message, Store, WallClock
 from supplychain.settings import DispatchSettings
 
 _LOG: Final = telemetry.log(__name__)
-_THREADS: Final = {"supplier": 8, "allocations": 2, "tuning": 1, "file": 1}
+_THREADS: Final = {"supplier": 8, "allocations": 4, "tuning": 1, "file": 1}
 _SUSPECT_THREADS: Final = 4
 """Threads for receivers whose last attempt failed, apart from the others: slow ones hold up each other only."""
 _SETTLE_ATTEMPTS: Final = 5

@@ -270,6 +270,27 @@ def test_a_dead_dispatchers_messages_go_out_when_the_lease_is_over(store: SqlSto
     assert channel.accepted == ["S1-1", "S1-2"]
 
 
+@pytest.mark.parametrize(("point", "times"), [("dispatch-claimed", 1), ("dispatch-delivered", 2)])
+def test_a_process_that_ends_at_a_named_point_loses_no_message(store: SqlStore, point: str, times: int) -> None:
+    class EndedError(BaseException):
+        pass
+
+    def crash(reached: str) -> None:
+        if reached == point:
+            raise EndedError
+
+    clock, channel = Clock(), Scripted()
+    _send(store, "S1-1", "S1-2")
+    first = _dispatcher(store, clock, channel)
+    first._crash = crash
+    with pytest.raises(EndedError):
+        first.drain_once()
+    assert _states(store) == {"S1-1": "claimed", "S1-2": "pending"}
+    clock.now += 60_000
+    assert _dispatcher(store, clock, channel, holder="next").drain_once() == 2
+    assert channel.accepted == ["S1-1"] * times + ["S1-2"]
+
+
 def test_two_dispatchers_share_the_work(store: SqlStore) -> None:
     clock, channel = Clock(), Scripted()
     _send(store, *(f"S{n}-{m}" for m in range(5) for n in range(8)))
