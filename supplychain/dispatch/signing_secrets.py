@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import os
+import threading
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +39,43 @@ def load_secrets(path: Path) -> Mapping[str, str]:
     if path.stat().st_mode & 0o007:
         _LOG.warning("secrets file is open to everybody on this machine", file=str(path), way_out="chmod 600")
     return {name: " ".join(_checked(name, value, path)) for name, value in given.items()}
+
+
+class SecretsFile(Mapping[str, str]):
+    """The secrets of a file as it is now: a secret added or changed counts from the next attempt on.
+
+    A file that is missing has no secrets. One that cannot be read leaves what was read before, and is logged once.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: tuple[int, int] | None = None
+        self._secrets: Mapping[str, str] = {}
+        self._lock = threading.Lock()
+
+    def __getitem__(self, name: str) -> str:
+        return self._current()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._current())
+
+    def __len__(self) -> int:
+        return len(self._current())
+
+    def _current(self) -> Mapping[str, str]:
+        try:
+            status = self._path.stat()
+        except OSError:
+            return {}
+        seen = (status.st_mtime_ns, status.st_ino)
+        with self._lock:
+            if seen != self._seen:
+                self._seen = seen
+                try:
+                    self._secrets = load_secrets(self._path)
+                except SettingsError as fault:
+                    _LOG.error("secrets file not taken over, the old secrets stay", fault=str(fault))
+            return self._secrets
 
 
 def write_secrets(path: Path, names: Iterable[str], random: Callable[[int], bytes] = os.urandom) -> None:

@@ -14,7 +14,7 @@ from standardwebhooks import Webhook
 from supplychain.dispatch.file_drop import FileDrop
 from supplychain.dispatch.outcome import Verdict
 from supplychain.dispatch.records import EVENT_HEADERS, RecordChannel, SharedPublisher
-from supplychain.dispatch.signing_secrets import load_secrets, new_secret, write_secrets
+from supplychain.dispatch.signing_secrets import SecretsFile, load_secrets, new_secret, write_secrets
 from supplychain.domain.errors import SettingsError, UnavailableError
 from supplychain.planning.ports import Message
 
@@ -168,6 +168,19 @@ def test_a_bad_secrets_file_is_refused_without_quoting_it(tmp_path: Path, text: 
         load_secrets(path)
     assert "whsec_" not in caught.value.detail
     assert str(path) in caught.value.detail
+
+
+def test_a_secrets_file_counts_as_it_is_now(tmp_path: Path) -> None:
+    path = tmp_path / "secrets.toml"
+    secrets = SecretsFile(path)
+    assert dict(secrets) == {}
+    write_secrets(path, ["S1"])
+    one = secrets["S1"]
+    write_secrets(path, ["S1", "S2"])
+    assert (secrets["S1"], len(secrets)) == (one, 2)
+    path.write_text("no toml")
+    assert secrets["S1"] == one
+    assert secrets.get("S9") is None
 
 
 def test_a_missing_secrets_file_is_named(tmp_path: Path) -> None:
