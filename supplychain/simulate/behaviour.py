@@ -23,8 +23,10 @@ class Behaviour:
     """Size of the negative binomial of orders per bin; smaller clumps more."""
     region_certainty: float = 150.0
     """Weight of the usual regional shares against an item's own."""
-    slot_delay: float = 12.0
-    """Spread of the moment a planned slot really starts."""
+    slot_delay: float = 8.0
+    """The most that a host is late with a planned slot, which ends on time all the same."""
+    slot_overrun: float = 0.0
+    """The most that a slot goes on after its planned end; without a signal of the room it looks like a burst."""
     joined_lines: float = 0.08
     """Share of lines that belong to the order before them."""
 

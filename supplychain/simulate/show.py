@@ -143,15 +143,15 @@ def _slot_factors(session: Session, slots: tuple[ShowSlot, ...]) -> Floats:
 
 
 def _performed(session: Session, behaviour: Behaviour, chance: np.random.Generator) -> tuple[ShowSlot, ...]:
-    """Return the slots as the host really took them: a little late or early, a little weaker or stronger."""
+    """Return the slots as the host really took them: a little late, a little weaker or stronger."""
     performed = []
     for slot in session.slots:
-        delay = int(np.clip(chance.normal(0, behaviour.slot_delay), -30, 30)) * SECOND
-        strength = (
-            max(1.0, slot.strength * float(np.exp(chance.normal(0, 0.1)))) if slot.strength > 1 else slot.strength
-        )
-        starts = min(max(session.starts_at, slot.starts_at + delay), session.ends_at - SECOND)
-        ends = min(max(starts + SECOND, slot.ends_at + delay), session.ends_at)
+        delay = int(chance.uniform(0, behaviour.slot_delay)) * SECOND
+        overrun = int(chance.uniform(0, behaviour.slot_overrun)) * SECOND
+        strength = slot.strength * float(np.exp(chance.normal(0, 0.1))) if slot.strength > 1 else slot.strength
+        starts = min(slot.starts_at + delay, slot.ends_at - SECOND)
+        starts = max(session.starts_at, min(starts, session.ends_at - SECOND))
+        ends = max(starts + SECOND, min(slot.ends_at + overrun, session.ends_at))
         performed.append(replace(slot, starts_at=starts, ends_at=ends, strength=strength))
     return tuple(performed)
 
