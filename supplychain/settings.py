@@ -50,7 +50,11 @@ class WebSettings(_Section):
 
 
 class PartnerSettings(_Section):
-    """The stand-in supplier and WMS, for demonstrations and tests."""
+    """The stand-in supplier and WMS, for demonstrations and tests; `stand_in` sends every supplier's orders to it."""
+
+    stand_in: bool = False
+    seed: int = Field(default=1, ge=0)
+    opening_at: int | None = Field(default=None, description="UTC ms of its first stock snapshots; none: no snapshot")
 
     host: str = "127.0.0.1"
     port: int = Field(default=8010, ge=1, le=65_535)

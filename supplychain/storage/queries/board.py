@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from supplychain.storage.engine import Database
@@ -25,6 +26,11 @@ class Board:
         """Return the figures of the whole loop; the keys of the demonstration's summary."""
         with self._database.read() as connection:
             return figures.summary(connection)
+
+    def summary_allocations(self) -> int:
+        """Return how many allocation events were handed to the broker."""
+        with self._database.read() as connection:
+            return figures.allocations(connection)["allocations_received"]
 
     def rooms(self) -> list[dict[str, Any]]:
         """Return every session with what it sold, those on air first."""
@@ -54,7 +60,7 @@ class Board:
         with self._database.read() as connection:
             return rooms.forecasts_of(connection, session, sku)
 
-    def positions(self, skus: list[str] | None = None) -> list[dict[str, Any]]:
+    def positions(self, skus: Sequence[str] | None = None) -> list[dict[str, Any]]:
         """Return the stock position of SKUs, term by term."""
         with self._database.read() as connection:
             return figures.positions(connection, skus)
@@ -68,6 +74,16 @@ class Board:
         """Return records that could not be used, newest first."""
         with self._database.read() as connection:
             return health.dead_letters(connection, limit)
+
+    def dead_letter(self, letter: str) -> dict[str, Any]:
+        """Return one dead letter with the bytes that were kept; a unique beginning of the id is enough."""
+        with self._database.read() as connection:
+            return health.dead_letter(connection, letter)
+
+    def mark_redriven(self, letter: str, wall: int) -> None:
+        """Remember that a dead letter was sent again."""
+        with self._database.write() as connection:
+            health.mark_redriven(connection, letter, wall)
 
     def findings(self) -> list[dict[str, Any]]:
         """Return faults in master data, most frequent first."""

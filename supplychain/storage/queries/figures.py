@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from hashlib import sha256
 from math import ceil
 from typing import Any
@@ -41,7 +42,7 @@ def summary(connection: Connection) -> dict[str, Any]:
         "forecasts": _count(connection, forecasts),
         **_planning(connection),
         **_orders(connection),
-        **_allocations(connection),
+        **allocations(connection),
         "spike_to_plan_seconds": quantiles(SqlSignals(connection, lambda: None).latencies()),
         "plan_digest": plan_digest(connection),
     }
@@ -145,7 +146,8 @@ def _covered(connection: Connection) -> int:
     return int(rows.scalar_one())
 
 
-def _allocations(connection: Connection) -> dict[str, Any]:
+def allocations(connection: Connection) -> dict[str, int]:
+    """Return how many allocation events were released and handed over."""
     rows = connection.execute(
         select(outbox.c.state, func.count().label("n"))
         .where(outbox.c.channel == "allocations")
@@ -171,7 +173,7 @@ def plan_digest(connection: Connection) -> str:
     return sha256(json.dumps(content, separators=(",", ":")).encode()).hexdigest()
 
 
-def positions(connection: Connection, skus: list[str] | None) -> list[dict[str, Any]]:
+def positions(connection: Connection, skus: Sequence[str] | None) -> list[dict[str, Any]]:
     """Return the one stock formula for SKUs (those that have stock, orders or supply when none is named)."""
     versions = SqlVersions(connection)
     _, catalogue = versions.network()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select
+from sqlalchemy import Connection, Table, func, select, update
 
+from supplychain.domain.errors import NotFoundError
 from supplychain.domain.units import MINUTE
 from supplychain.messages.topics import TICKED
 from supplychain.storage.repositories.signals import SqlSignals
@@ -52,6 +53,29 @@ def dead_letters(connection: Connection, limit: int) -> list[dict[str, Any]]:
     for row in rows:
         row["preview"] = row.pop("payload")[:200].decode("utf-8", "backslashreplace")
     return rows
+
+
+def dead_letter(connection: Connection, letter: str) -> dict[str, Any]:
+    """Return one dead letter with the bytes that were kept.
+
+    Raises
+    ------
+    NotFoundError
+        If none or several begin like this.
+    """
+    query = select(dead_letter_rows).where(dead_letter_rows.c.dead_letter.startswith(letter, autoescape=True)).limit(2)
+    rows = connection.execute(query).all()
+    if len(rows) != 1 or not letter:
+        raise NotFoundError(
+            f"{len(rows)} dead letters begin with {letter!r}", way_out="`supplychain deadletters list` shows them"
+        )
+    return dict(rows[0]._mapping)  # noqa: SLF001 - documented
+
+
+def mark_redriven(connection: Connection, letter: str, wall: int) -> None:
+    """Remember that a dead letter was sent again."""
+    mine = dead_letter_rows.c.dead_letter == letter
+    connection.execute(update(dead_letter_rows).where(mine).values(redriven_wall=wall))
 
 
 def findings(connection: Connection) -> list[dict[str, Any]]:

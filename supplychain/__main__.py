@@ -1,0 +1,5 @@
+"""`python -m supplychain` is the command line."""
+
+from supplychain.cli import main
+
+main()

@@ -1,0 +1,37 @@
+"""The root of the command line."""
+
+from __future__ import annotations
+
+import typer
+
+from supplychain import __version__
+from supplychain.cli import admin, deadletters, demo, network, plan, replay, serve, tuning
+from supplychain.cli.bench import commands as bench
+
+app = typer.Typer(
+    name="supplychain",
+    help="Supply chains for live-stream commerce: from a live sale to a supplier's order.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
+app.command("partner")(serve.partner)
+app.command("replay")(replay.replay)
+app.command("status")(admin.status)
+app.add_typer(plan.app, name="plan")
+app.add_typer(tuning.app, name="tuning")
+app.add_typer(network.app, name="network")
+app.add_typer(deadletters.app, name="deadletters")
+app.add_typer(admin.app, name="admin")
+app.add_typer(bench.app, name="bench")
+
+
+@app.callback(invoke_without_command=True)
+def root(version: bool = typer.Option(default=False, help="Print the version.")) -> None:
+    """Answer --version."""
+    if version:
+        typer.echo(__version__)
+        raise typer.Exit

@@ -1,0 +1,71 @@
+"""How results are shown: Rich tables for people, one JSON document with --json."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from supplychain.domain.units import SECOND
+
+screen = Console()
+errors = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
+
+
+def show_json(document: object) -> None:
+    """Print a document as JSON on standard output."""
+    sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
+
+
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[str] = ()) -> None:
+    """Print a table; the columns of `right` are numbers."""
+    numbers = set(right)
+    found = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        found.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+    empty = True
+    for row in rows:
+        found.add_row(*("" if cell is None else str(cell) for cell in row))
+        empty = False
+    screen.print(found)
+    if empty:
+        screen.print("[dim]nothing to show[/]")
+
+
+def pairs(title: str, values: Mapping[str, Any]) -> None:
+    """Print names and values, one below the other."""
+    found = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    found.add_column(style="dim")
+    found.add_column()
+    for name, value in values.items():
+        found.add_row(name, "" if value is None else str(value))
+    screen.print(found)
+
+
+def moment(at: int | None, zone: str = "Asia/Shanghai") -> str:
+    """Return a moment in the business zone, with its name.
+
+    >>> moment(1_700_000_000_000)
+    '2023-11-15 06:13:20 CST'
+    """
+    if at is None:
+        return ""
+    return f"{datetime.fromtimestamp(at / SECOND, ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def money(minor: int | None) -> str:
+    """Return minor units as an amount.
+
+    >>> money(1_234_567)
+    '12,345.67'
+    """
+    return "" if minor is None else f"{minor / 100:,.2f}"

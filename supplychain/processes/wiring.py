@@ -1,0 +1,128 @@
+"""Putting roles together from services: dispatcher, scheduler, stand-in partner."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from supplychain.bootstrap import Services
+from supplychain.dispatch.dispatcher import Dispatcher
+from supplychain.dispatch.signing_secrets import load_secrets, write_secrets
+from supplychain.dispatch.webhook import CatalogueEndpoints
+from supplychain.domain.errors import NotFoundError, SettingsError
+from supplychain.domain.network import Catalogue
+from supplychain.forecasting.trade_calendar import TradeCalendar, campaigns_from
+from supplychain.jobs.schedule import Scheduler
+from supplychain.jobs.tasks import prune_body, review_everything, standard_tasks
+from supplychain.partner.run import run_partner
+from supplychain.planning.expire import expire
+from supplychain.planning.learn import refit
+from supplychain.planning.request import business_now
+from supplychain.processes.config_files import config_file
+from supplychain.settings import Settings
+
+
+def secrets_path(settings: Settings) -> Path:
+    """Return the file of the suppliers' signing secrets."""
+    return (
+        Path(settings.dispatch.secrets_file) if settings.dispatch.secrets_file else settings.data_dir / "secrets.toml"
+    )
+
+
+def ensure_secrets(services: Services) -> None:
+    """Make signing secrets for the suppliers of the active network that have none yet."""
+    with services.store.read() as tx:
+        _, catalogue = tx.versions.network()
+    names = [supplier.secret_ref or name for name, supplier in sorted(catalogue.suppliers.items())]
+    write_secrets(secrets_path(services.settings), names)
+
+
+def calendar(settings: Settings) -> TradeCalendar:
+    """Read holidays and campaigns from config/calendar.toml, or from the data directory's own copy.
+
+    Raises
+    ------
+    SettingsError
+        If the file is malformed; it names the row.
+    """
+    own = settings.data_dir / "calendar.toml"
+    path = own if own.exists() else config_file("calendar.toml")
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        return TradeCalendar(document.get("country", ""), campaigns_from(document.get("campaign", [])))
+    except (ValueError, TypeError, KeyError) as fault:
+        raise SettingsError(f"{path}: {fault}", way_out="see config/README.md", file=str(path)) from fault
+
+
+def dispatcher(services: Services) -> Dispatcher:
+    """Return the dispatcher; the stand-in partner stands for every supplier when it is part of this deployment."""
+    settings = services.settings
+    stand_in = settings.partner.stand_in
+    path = secrets_path(settings)
+    overrides = {"*": f"{settings.partner_url}/orders"} if stand_in else None
+    return Dispatcher(
+        services.store,
+        services.publisher,
+        settings.dispatch,
+        load_secrets(path) if path.exists() else {},
+        CatalogueEndpoints(services.store, overrides),
+        services.wall,
+        out_dir=settings.data_dir / "orders",
+        allowed_hosts={urlsplit(settings.partner_url).netloc} if stand_in else (),
+    )
+
+
+def scheduler(services: Services) -> Scheduler:
+    """Return the scheduler with the jobs of the service."""
+    settings, store = services.settings, services.store
+
+    def refitted() -> str:
+        pool = services.pool()
+        try:
+            done = refit(store, pool, calendar(settings), services.wall)
+        except NotFoundError:
+            return "no network is active"
+        finally:
+            pool.close()
+        return (
+            "no history yet"
+            if done is None
+            else f"prior {done.version}, {len(done.degraded)} of {done.aggregates} degraded"
+        )
+
+    def now() -> int | None:
+        return business_now(store)
+
+    tasks = standard_tasks(
+        settings.jobs,
+        refit=refitted,
+        review=review_everything(store, now, services.wall),
+        expire=lambda: expire(store, services.wall),
+        prune=prune_body(services.jobs.prune, settings.jobs.prune_days, now, services.wall),
+    )
+    return Scheduler(services.jobs, tasks, settings.zone, services.wall, catch_up=settings.clock == "wall")
+
+
+def _multiples(catalogue: Catalogue) -> dict[str, int]:
+    return {name: offer.multiple for name, offer in catalogue.offers.items()}
+
+
+def partner(services: Services) -> None:
+    """Serve the stand-in supplier and WMS until told to stop."""
+    settings = services.settings
+    with services.store.read() as tx:
+        _, catalogue = tx.versions.network()
+    run_partner(
+        settings.partner.host,
+        settings.partner.port,
+        settings.web_url,
+        services.broker.bootstrap,
+        load_secrets(secrets_path(settings)),
+        settings.clock == "wall",
+        settings.partner.seed,
+        multiples=_multiples(catalogue),
+        stock=catalogue.stock,
+        opening_at=settings.partner.opening_at,
+        journal=settings.data_dir / "partner.jsonl",
+    )
