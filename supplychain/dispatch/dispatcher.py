@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from supplychain import telemetry
+from supplychain.dispatch.edi import FileFormat
 from supplychain.dispatch.egress import Resolver, resolve
 from supplychain.dispatch.file_drop import FileDrop
 from supplychain.dispatch.outcome import Channel, Outcome, Verdict
@@ -73,6 +74,8 @@ class Dispatcher:
         Supplier in, `Endpoint` out; `CatalogueEndpoints` reads the active network.
     out_dir
         Folder for orders of suppliers without an endpoint.
+    file_formats
+        Form of those files by supplier: json (where nothing is said), x12 or edifact.
     allowed_hosts
         Hosts, with or without port, that webhooks may reach inside our own network.
     holder
@@ -96,6 +99,7 @@ class Dispatcher:
         wall: WallClock,
         *,
         out_dir: Path,
+        file_formats: Mapping[str, FileFormat] | None = None,
         allowed_hosts: Collection[str] = (),
         resolver: Resolver = resolve,
         breakers: Breakers | None = None,
@@ -115,7 +119,7 @@ class Dispatcher:
         self._breakers = breakers or Breakers()
         self._crash = crash
         self._publisher = SharedPublisher(publisher_factory)
-        files = FileDrop(out_dir)
+        files = FileDrop(out_dir, file_formats)
         webhook = SupplierWebhook(
             endpoints,
             secrets,

@@ -6,12 +6,15 @@ A file appears whole or not at all, under a name that sorts in the order of rele
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
+from supplychain.dispatch.edi import SUFFIX, FileFormat, render
 from supplychain.dispatch.outcome import Outcome
+from supplychain.domain.errors import InvalidInputError
 from supplychain.planning.ports import Message
 
 _LONGEST_NAME: Final = 160
@@ -24,24 +27,39 @@ class FileDrop:
     ----------
     folder
         Holds one folder per supplier; made when missing.
+    formats
+        How a supplier wants its files; JSON where nothing is said.
+    sender
+        Our id with suppliers who read EDI.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self, folder: Path, formats: Mapping[str, FileFormat] | None = None, sender: str = "SUPPLYCHAIN"
+    ) -> None:
         self._folder = folder
+        self._formats = formats or {}
+        self._sender = sender
 
     def deliver(self, message: Message) -> Outcome:
         """Write one order; writing it again replaces the file by the same content."""
         target = self.path(message)
         try:
+            content = render(message, self._format(message), self._sender)
             target.parent.mkdir(parents=True, exist_ok=True)
-            _write(target, message.payload)
+            _write(target, content)
+        except InvalidInputError as refused:
+            return Outcome.park(str(refused))
         except OSError as fault:
             return Outcome.retry(f"{target} cannot be written: {fault.strerror or fault}")
         return Outcome.delivered(str(target))
 
     def path(self, message: Message) -> Path:
-        """Return where an order is written: `<supplier>/<serial>-<id>.json`."""
-        return self._folder / _safe(message.lane) / f"{message.serial:012d}-{_safe(message.message)}.json"
+        """Return where an order is written: `<supplier>/<serial>-<id>.json` (or .x12, .edi)."""
+        suffix = SUFFIX[self._format(message)]
+        return self._folder / _safe(message.lane) / f"{message.serial:012d}-{_safe(message.message)}{suffix}"
+
+    def _format(self, message: Message) -> FileFormat:
+        return self._formats.get(message.lane, "json")
 
     def close(self) -> None:
         """Nothing is kept open."""
