@@ -17,12 +17,17 @@ from supplychain.domain.units import HOUR, SECOND, floor_to
 from supplychain.watching.burst import Burst
 from supplychain.watching.delta import PlannedSlot, Spike, SpikeEnd
 from supplychain.watching.detector import Constants, Floats, Rows, Streams
+from supplychain.watching.intake import FAR
 from supplychain.watching.schedule import ItemPlan, item_plan, usual_rate
 from supplychain.watching.sessions import Scope, SessionBook
 from supplychain.watching.thresholds import ThresholdTable
 
 GAP_BINS = 12
 """A watermark that leaps over more bins than this, with nothing in between, has leapt over a silent source."""
+FULL_SHARE = 0.2
+"""Orders per bin from which on an item has a full share of its room's false alarms; slower items have less, since no
+threshold would let a burst of theirs be seen early."""
+LEAST_SHARE = 0.1
 FORGET_AFTER = 24 * HOUR
 """Streams asleep for so long are forgotten."""
 
@@ -32,13 +37,11 @@ Key = tuple[str, str]
 
 @dataclass(slots=True)
 class Item:
-    """What is known beforehand of a stream; `steady_until` says how long the planned `factor` holds."""
+    """What is known beforehand of a stream."""
 
     key: Key
     scope: Scope
     plan: ItemPlan
-    factor: float = 1.0
-    steady_until: int | None = 0
 
 
 @dataclass(slots=True)
@@ -68,6 +71,8 @@ class SpikeWatch:
         self.bin_ms = tuning.bin_seconds * SECOND
         self.grace_ms = tuning.grace_seconds * SECOND
         self.alarms_per_bin = tuning.false_alarms_per_hour * self.bin_ms / HOUR
+        # Each item's share of the false alarms is at most the whole, so no threshold is lower than this.
+        self.bound = table.bound(self.alarms_per_bin)
         self.constants = Constants.of(tuning)
         self.shape = [float(self.bin_ms), float(tuning.half_life_seconds), float(tuning.guard_bins)]
         self.streams = Streams(self.constants)
@@ -75,6 +80,8 @@ class SpikeWatch:
         self.items: dict[int, Item] = {}
         self.room_of: dict[str, int] = {}
         self.rooms: Rows = np.zeros(16, dtype=np.int64)
+        self.factors: Floats = np.ones(16)
+        self.steady_until: Rows = np.zeros(16, dtype=np.int64)
         self.awake: Rows = np.zeros(0, dtype=np.int64)
         self.is_awake: set[int] = set()
         self.bursts: dict[int, Burst] = {}
@@ -142,8 +149,8 @@ class SpikeWatch:
         if self.awake.size:
             numbers = np.zeros(self.streams.size)
             numbers[list(orders)] = list(orders.values())
-            factors = self._factors(bin_start)
             rows = self.awake
+            factors = self._factors(rows, bin_start)
             rate, clumping = self.streams.step(rows, numbers[rows], factors, bin_end, self.observed)
             self._alarm(rows, rate, clumping, bin_start, verdicts)
         for row in over:
@@ -177,33 +184,39 @@ class SpikeWatch:
         usual = usual_rate(scope.plan, item, plan, self.bin_ms) if scope.plan and item else None
         row = self.streams.add(usual)
         self.rows[key] = row
-        self.items[row] = Item(key, scope, plan, steady_until=0 if plan.slots else None)
+        self.items[row] = Item(key, scope, plan)
         if row >= len(self.rooms):
             self.rooms = np.concatenate((self.rooms, np.zeros_like(self.rooms)))
+            self.factors = np.concatenate((self.factors, np.ones_like(self.factors)))
+            self.steady_until = np.concatenate((self.steady_until, np.zeros_like(self.steady_until)))
+        self.factors[row], self.steady_until[row] = 1.0, 0 if plan.slots else FAR
         self.rooms[row] = self.room_of.setdefault(stream, len(self.room_of))
         return row
 
-    def _factors(self, bin_start: int) -> Floats:
-        return np.array([self._factor(self.items[row], bin_start) for row in self.awake.tolist()])
-
-    def _factor(self, item: Item, bin_start: int) -> float:
-        if item.steady_until is not None and bin_start + self.bin_ms > item.steady_until:
-            item.factor = item.plan.mean(bin_start, bin_start + self.bin_ms)
+    def _factors(self, rows: Rows, bin_start: int) -> Floats:
+        """Return the planned factors of rows in a bin; they are worked out anew only where a slot begins or ends."""
+        bin_end = bin_start + self.bin_ms
+        for row in rows[self.steady_until[rows] < bin_end].tolist():
+            plan = self.items[row].plan
+            self.factors[row] = plan.mean(bin_start, bin_end)
             # A bin with an edge inside holds for itself alone.
-            edge = item.plan.steady_until(bin_start)
-            item.steady_until = edge if edge is None or edge >= bin_start + self.bin_ms else 0
-        return item.factor
+            edge = plan.steady_until(bin_start)
+            self.steady_until[row] = FAR if edge is None else edge if edge >= bin_end else 0
+        return self.factors[rows]
 
     def _alarm(self, rows: Rows, rate: Floats, clumping: Floats, bin_start: int, verdicts: Verdicts) -> None:
         """Begin a burst for every row whose score passes its threshold."""
-        close = np.flatnonzero(self.streams.score[rows] > 0.5 * self.table.lowest)
+        close = np.flatnonzero(self.streams.score[rows] > np.interp(np.log(rate), *self.bound))
         if not close.size:
             return
-        busy = np.bincount(self.rooms[np.concatenate((rows, np.array(list(self.bursts), dtype=np.int64)))])
+        weights = np.clip(rate / FULL_SHARE, LEAST_SHARE, 1.0)
+        shares = np.bincount(self.rooms[rows], weights, minlength=len(self.room_of))
+        for row, burst in self.bursts.items():
+            shares[self.rooms[row]] += min(max(burst.base / FULL_SHARE, LEAST_SHARE), 1.0)
         begun = []
         for at in sorted(close.tolist(), key=lambda at: self.items[int(rows[at])].key):
             row = int(rows[at])
-            wanted = self.alarms_per_bin / int(busy[self.rooms[row]])
+            wanted = self.alarms_per_bin * float(weights[at] / shares[self.rooms[row]])
             threshold = self.table.at(float(rate[at]), float(clumping[at]), wanted)
             if self.streams.score[row] > threshold:
                 dispersion = 1.0 + float(clumping[at]) * float(rate[at])
@@ -259,7 +272,7 @@ class SpikeWatch:
         """Take one bin of a running burst into account, and say whether it is over or has become the rule."""
         burst, item = self.bursts[row], self.items[row]
         bin_end = bin_start + self.bin_ms
-        over = burst.step(count, self._factor(item, bin_start), self.constants.ratio, bin_end)
+        over = burst.step(count, float(self._factors(np.array([row]), bin_start)[0]), self.constants.ratio, bin_end)
         settled = not over and burst.bins >= self.constants.settle
         if not (over or settled):
             return False

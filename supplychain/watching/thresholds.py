@@ -9,6 +9,9 @@ import numpy as np
 
 from supplychain.watching.detector import Floats
 
+LEAST_NATS = 0.3
+"""No threshold is lower: a single order of a slow item is no burst."""
+
 
 @dataclass(frozen=True)
 class ThresholdTable:
@@ -41,10 +44,11 @@ class ThresholdTable:
         object.__setattr__(self, "_rate_axis", np.log(np.asarray(self.rates)))
         object.__setattr__(self, "_clumping_axis", np.asarray(self.clumpings))
         object.__setattr__(self, "_alarm_axis", -np.log(np.asarray(self.alarms)))
-        object.__setattr__(self, "lowest", float(values.min()))
 
-    lowest = 0.0
-    """The lowest threshold in the table: no score below it needs a closer look."""
+    def bound(self, alarms: float) -> tuple[Floats, Floats]:
+        """Return log rates and, for each, a threshold that no overdispersion goes below: for a first, cheap look."""
+        lines = [[self.at(rate, clumping, alarms) for clumping in self.clumpings] for rate in self.rates]
+        return np.log(np.asarray(self.rates)), np.asarray(lines).min(axis=1)
 
     def at(self, rate: float, clumping: float, alarms: float) -> float:
         """Return the threshold in nats, interpolated; along false alarms it is extended in a straight line.
@@ -67,7 +71,7 @@ class ThresholdTable:
         wanted = -math.log(alarms)
         left = int(np.clip(np.searchsorted(axis, wanted) - 1, 0, len(axis) - 2))
         slope = (line[left + 1] - line[left]) / (axis[left + 1] - axis[left])
-        return max(float(line[left] + slope * (wanted - axis[left])), self.lowest * 0.5)
+        return max(float(line[left] + slope * (wanted - axis[left])), LEAST_NATS)
 
 
 def _place(axis: Floats, value: float) -> tuple[int, int, float]:

@@ -10,17 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import numpy as np
-
-from supplychain.domain.network import Catalogue, Region, Session, SessionItem, Sku
 from supplychain.domain.tuning import Detector as DetectorTuning
 from supplychain.domain.units import MINUTE, SECOND
-from supplychain.watching.calibration import NullStreams
-from supplychain.watching.detector import Floats
-from supplychain.watching.sessions import SessionBook
-from supplychain.watching.spikes import SpikeWatch, Verdicts
+from supplychain.watching.arena import START, Arena, Lift
 from supplychain.watching.table import SHIPPED
 from supplychain.watching.thresholds import ThresholdTable
 
@@ -34,7 +28,6 @@ QUIET_PER_MINUTE = 0.05
 BURST_MS = 2 * MINUTE
 FIRST_BURST_MS = 40 * MINUTE
 BETWEEN_BURSTS_MS = 20 * MINUTE
-START = 1_700_006_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,100 +52,47 @@ class Case:
     alarms_per_hour: float
 
 
-class Arena:
-    """Many rooms of one case, driven bin by bin through one detector.
+def arena(case: Case, table: ThresholdTable, *, rooms: int, minutes: int, seed: int) -> Arena:
+    """Return the rooms of a case."""
+    per_minute = [case.per_minute] * case.layout.active
+    per_minute += [QUIET_PER_MINUTE] * (case.layout.items - case.layout.active)
+    tuning = DetectorTuning(false_alarms_per_hour=case.alarms_per_hour)
+    bins_per_minute = 60 // tuning.bin_seconds
+    rates = [one / bins_per_minute for one in per_minute]
+    return Arena(rates, case.clumping, tuning, table, rooms=rooms, bins=minutes * bins_per_minute, seed=seed)
 
-    Parameters
-    ----------
-    case
-        What the rooms are like.
-    rooms, minutes
-        How many rooms, for how long.
-    ratios
-        Bursts of these ratios, dealt out to the rooms in turn; none for quiet rooms.
-    seed
-        Of all chance.
-    """
 
-    def __init__(
-        self,
-        case: Case,
-        *,
-        rooms: int,
-        minutes: int,
-        ratios: Sequence[float] = (),
-        seed: int = 1,
-        table: ThresholdTable = SHIPPED,
-        tuning: DetectorTuning | None = None,
-    ) -> None:
-        self.case, self.rooms, self.minutes, self.ratios = case, rooms, minutes, tuple(ratios)
-        self.tuning = replace(tuning or DetectorTuning(), false_alarms_per_hour=case.alarms_per_hour)
-        self.bin_ms = self.tuning.bin_seconds * SECOND
-        self.rng = np.random.default_rng(seed)
-        per_minute = np.full(case.layout.items, QUIET_PER_MINUTE)
-        per_minute[: case.layout.active] = case.per_minute
-        self.rates: Floats = np.tile(per_minute * self.bin_ms / MINUTE, rooms)
-        self.keys = [(f"L{room}", f"S{item}") for room in range(rooms) for item in range(case.layout.items)]
-        self.watch = SpikeWatch(SessionBook(self._catalogue(per_minute)), self.tuning, table)
-        self.watch.start(START)
-
-    def _catalogue(self, per_minute: Floats) -> Catalogue:
-        skus = {f"S{item}": Sku(f"S{item}", f"S{item}", "bench", 1_000, 500) for item in range(len(per_minute))}
-        items = tuple(SessionItem(f"S{item}", rate * self.minutes) for item, rate in enumerate(per_minute))
-        end = START + self.minutes * MINUTE
-        sessions = {
-            f"L{room}": Session(f"L{room}", f"room{room}", "host", "bench", "shop", START, end, items=items)
-            for room in range(self.rooms)
-        }
-        return Catalogue(skus, {}, {}, {}, {}, {"R": Region("R", "R")}, sessions)
-
-    def bursts(self) -> Iterator[tuple[int, float, int]]:
-        """Yield room, ratio and start of each burst; it strikes the first item of the room."""
-        for room in range(self.rooms if self.ratios else 0):
-            for at in range(START + FIRST_BURST_MS, START + (self.minutes - 10) * MINUTE, BETWEEN_BURSTS_MS):
-                # Bursts do not all begin in the same phase of the drift.
-                yield room, self.ratios[room % len(self.ratios)], at + (room * 7 % 24) * self.bin_ms
-
-    def run(self) -> Verdicts:
-        """Sell for the whole time and return what the detector said."""
-        null = NullStreams(0.0, self.case.clumping, len(self.rates), self.tuning.bin_seconds)
-        speed, phase = null.drift(self.rng)
-        lift = np.ones((self.minutes * MINUTE // self.bin_ms, self.rooms))
-        for room, ratio, at in self.bursts():
-            first = (at - START) // self.bin_ms
-            lift[first : first + BURST_MS // self.bin_ms, room] = ratio
-        verdicts = Verdicts()
-        for at, factors in enumerate(lift):
-            rates = self.rates * (1.0 + 0.4 * np.sin(speed * at + phase))
-            rates[:: self.case.layout.items] *= factors
-            counts = null.counts(self.rng, rates)
-            now = START + at * self.bin_ms
-            for row in np.flatnonzero(counts).tolist():
-                self.watch.count(self.keys[row], now, int(counts[row]))
-            self.watch.advance(now + self.bin_ms + self.watch.grace_ms, verdicts)
-        return verdicts
+def bursts(rooms: int, minutes: int, bin_ms: int) -> list[Lift]:
+    """Return bursts for every room, one each twenty minutes, their ratios dealt out to the rooms in turn."""
+    times = range(START + FIRST_BURST_MS, START + (minutes - 10) * MINUTE, BETWEEN_BURSTS_MS)
+    # Bursts of different rooms do not all begin at the same moment of the drift.
+    return [
+        Lift(room, RATIOS[room % len(RATIOS)], at + (room * 7 % 24) * bin_ms, BURST_MS)
+        for room in range(rooms)
+        for at in times
+    ]
 
 
 def false_alarms(case: Case, *, rooms: int, minutes: int, seed: int, table: ThresholdTable = SHIPPED) -> float:
     """Return the alarms per room-hour in quiet rooms."""
-    return len(Arena(case, rooms=rooms, minutes=minutes, seed=seed, table=table).run().spikes) / (
-        rooms * minutes / 60.0
-    )
+    quiet = arena(case, table, rooms=rooms, minutes=minutes, seed=seed)
+    return len(quiet.run().spikes) / (rooms * minutes / 60.0)
 
 
 def delays(
     case: Case, *, rooms: int, minutes: int, seed: int, table: ThresholdTable = SHIPPED
 ) -> dict[float, list[float]]:
     """Return, per ratio, the delay in seconds of each burst, infinite for a burst that was not caught while it ran."""
-    arena = Arena(case, rooms=rooms, minutes=minutes, ratios=RATIOS, seed=seed, table=table)
+    busy = arena(case, table, rooms=rooms, minutes=minutes, seed=seed)
+    lifts = bursts(rooms, minutes, busy.bin_ms)
     raised: dict[str, list[int]] = {}
-    for spike in arena.run().spikes:
+    for spike in busy.run(lifts).spikes:
         if spike.sku == "S0":
-            raised.setdefault(spike.session_id, []).append(spike.judged_at - arena.watch.grace_ms)
+            raised.setdefault(spike.session_id, []).append(spike.judged_at - busy.watch.grace_ms)
     found: dict[float, list[float]] = {ratio: [] for ratio in RATIOS}
-    for room, ratio, start in arena.bursts():
-        alarms = [at for at in raised.get(f"L{room}", ()) if start < at <= start + BURST_MS]
-        found[ratio].append((min(alarms) - start) / SECOND if alarms else math.inf)
+    for lift in lifts:
+        alarms = [at for at in raised.get(f"L{lift.room}", ()) if lift.start < at <= lift.start + lift.length_ms]
+        found[lift.ratio].append((min(alarms) - lift.start) / SECOND if alarms else math.inf)
     return found
 
 
