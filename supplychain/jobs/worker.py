@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import socket
 import threading
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from supplychain import telemetry
@@ -49,6 +51,15 @@ Propose = Callable[[Store, Compute, PlanRequest, WallClock], Answer]
 """Answers a request and marks it as done in the transaction that stores the answer."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """A failed attempt to write down; without a pause it was the last."""
+
+    request: str
+    error: str
+    pause_ms: int | None
+
+
 class PlanWorker:
     """The loop of the plan role.
 
@@ -83,6 +94,7 @@ class PlanWorker:
         self._holder = holder or f"{socket.gethostname()}:{os.getpid()}"
         self._crash = crash
         self._failures: dict[str, int] = {}
+        self._owed: deque[_Failure] = deque()
 
     def run(self, stop: threading.Event) -> None:
         """Answer requests until `stop` is set."""
@@ -99,6 +111,7 @@ class PlanWorker:
 
     def step(self) -> bool:
         """Look at one cut and answer at most one request; tell whether there was anything to do."""
+        self._write_failures()
         moved = self._advance(self._store, self._wall)
         request = self._claim()
         if request is None:
@@ -133,11 +146,21 @@ class PlanWorker:
         telemetry.PLAN_ATTEMPTS.labels("failed" if last else "retried").inc()
         _LOG.error("plan request failed", attempt=failures, last=last, exc_info=fault)
         error = str(fault) if isinstance(fault, SupplyChainError) else f"{type(fault).__name__}: {fault}"
-        self._failures[request.request] = failures
-        with self._store.write() as tx:
-            if last:
-                tx.signals.finish_request(request.request, None, self._wall(), error=error)
-            else:
-                tx.signals.retry_request(request.request, self._wall() + _PAUSES_MS[failures - 1], error)
         if last:
-            del self._failures[request.request]
+            self._failures.pop(request.request, None)
+        else:
+            self._failures[request.request] = failures
+        pause = None if last else _PAUSES_MS[failures - 1]
+        self._owed.append(_Failure(request.request, error, pause))
+        self._write_failures()
+
+    def _write_failures(self) -> None:
+        """Write down what failed; what failed because the database is away is owed until it is back."""
+        while self._owed:
+            failure = self._owed[0]
+            with self._store.write() as tx:
+                if failure.pause_ms is None:
+                    tx.signals.finish_request(failure.request, None, self._wall(), error=failure.error)
+                else:
+                    tx.signals.retry_request(failure.request, self._wall() + failure.pause_ms, failure.error)
+            self._owed.popleft()

@@ -169,6 +169,33 @@ def test_the_loop_survives_faults_and_stops_when_told(store: SqlStore) -> None:
     assert planner.asked == ["R1"]
 
 
+def test_a_failure_while_the_database_is_away_is_written_down_when_it_is_back(store: SqlStore) -> None:
+    planner, clock = Planner(UnavailableError("database is away")), Clock()
+    _ask(store, "R1")
+
+    class Away:
+        writes = 0
+
+        def read(self) -> Any:
+            return store.read()
+
+        def write(self) -> Any:
+            self.writes += 1
+            if self.writes == 2:
+                raise UnavailableError("database is away")
+            return store.write()
+
+    worker = _worker(Away(), planner, clock)
+    with pytest.raises(UnavailableError):
+        worker.step()
+    assert _row(store, "R1")["state"] == "claimed"
+    worker.step()
+    assert _row(store, "R1")["state"] == "pending"
+    clock.now += 200
+    worker.step()
+    assert _row(store, "R1")["state"] == "done"
+
+
 def test_an_idle_step_writes_nothing(store: SqlStore) -> None:
     class ReadOnly:
         def read(self) -> Any:
