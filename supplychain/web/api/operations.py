@@ -31,7 +31,7 @@ def ready(request: Request) -> Any:
         detail, headers = f"not ready: {error.detail}", {"Retry-After": "1"}
         fields = problems.traced(request)
         return problems.problem(503, "not-ready", detail, way_out=error.way_out, headers=headers, **fields)
-    return {"status": "ready", "degraded": health.get("degraded", [])}
+    return {"status": "ready", "degraded": health["degraded"]}
 
 
 @router.get("/metrics")
@@ -46,8 +46,8 @@ def _stored(front: Front) -> telemetry.StoredFigures:
     return telemetry.StoredFigures(
         spike_to_plan_seconds=front.desk.latencies(),
         plan_lines=summary.get("plan_lines", {}),
-        outbox_pending=health.get("outbox_pending", 0),
-        outbox_parked=health.get("outbox_parked", 0),
-        outbox_oldest_seconds=health.get("outbox_oldest_seconds") or 0.0,
+        outbox_pending=health["outbox_waiting"],
+        outbox_parked=health["outbox_parked"],
+        outbox_oldest_seconds=health["outbox_oldest_seconds"] or 0.0,
         dead_letters=summary["dead_letters"],
     )
