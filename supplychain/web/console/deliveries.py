@@ -65,17 +65,15 @@ class _Deliveries:
         with ui.element("section").classes("panel flush grow"):
             zone = self.visit.formats.offset(self.visit.front.wall())
             columns = [
-                grids.chip("state", say("state"), pinned="left", width=150),
-                grids.words("lane", say("lane"), width=140),
-                grids.words("channel", say("channel"), width=120),
-                grids.words("kind", say("kind"), width=200),
-                grids.count("lines", say("lines"), width=90),
-                grids.words("answers", say("answers"), flex=2, minWidth=220),
-                grids.count("attempts", say("attempts"), width=108),
-                grids.moment("released_at", f"{say('released.at')} ({zone})", width=160),
-                grids.moment("delivered_wall", f"{say('delivered.at')} ({zone})", width=160),
-                grids.words("error", say("error"), flex=1, minWidth=180),
-                grids.words("message", say("message"), cellClass="mono", width=110),
+                grids.chip("state", say("state"), pinned="left", width=144),
+                grids.words("lane", say("lane"), width=120),
+                grids.words("answers", say("answers"), flex=2, minWidth=190),
+                grids.words("error", say("error"), flex=1, minWidth=120),
+                grids.count("attempts", say("attempts"), width=92),
+                grids.moment("released_at", f"{say('released.at')} ({zone})", width=112),
+                grids.moment("delivered_wall", f"{say('delivered.at')} ({zone})", width=112),
+                grids.words("kind", say("kind"), width=190),
+                grids.words("message", say("message"), cellClass="mono", width=100),
             ]
             self.grid = grids.grid(columns, [], empty=say("loading"), select=True)
             self.grid.on("cellDoubleClicked", self._whole, args=["rowId"])

@@ -58,6 +58,7 @@ def grid(columns: Sequence[Cell], rows: Sequence[Row], *, empty: str, select: bo
             "suppressHeaderFilterButton": True,
             "suppressHeaderMenuButton": True,
             "wrapHeaderText": True,
+            "autoHeaderHeight": True,
         },
         "suppressCellFocus": False,
         "animateRows": False,

@@ -25,19 +25,18 @@ def columns(visit: Visit, zone: str) -> list[grids.Cell]:
         ":tooltipValueGetter": "p => p.data.quantity_note",
     }
     return [
-        grids.words("sku", say("item"), pinned="left", width=150, cellClass="link"),
-        grids.chip("state", say("status"), width=134),
-        grids.words("kind", say("kind"), width=96),
-        grids.words("source", say("from"), width=140),
-        grids.words("destination", say("to"), width=130),
-        grids.count("quantity", say("quantity"), **editable),
-        grids.count("recommended", say("recommended"), width=128),
-        grids.chip("zone", say("zone"), width=118),
-        grids.moment("release_at", f"{say('release.at')} ({zone})", width=148),
-        grids.moment("arrive_at", f"{say('arrive.at')} ({zone})", width=148),
-        grids.money("cost_minor", say("cost"), width=120),
-        grids.words("why", say("why"), flex=1, minWidth=320, cellClass="link"),
-        grids.words("fence", say("fence"), width=150),
+        grids.words("sku", say("item"), pinned="left", width=124, cellClass="link"),
+        grids.chip("state", say("status"), width=122),
+        grids.count("quantity", say("quantity"), **{**editable, "width": 100}),
+        grids.words("why", say("why"), flex=1, minWidth=210, cellClass="link"),
+        grids.words("source", say("from"), width=106),
+        grids.words("destination", say("to"), width=106),
+        grids.chip("zone", say("zone"), width=104),
+        grids.moment("release_at", f"{say('release.at')} ({zone})", width=112),
+        grids.moment("arrive_at", f"{say('arrive.at')} ({zone})", width=112),
+        grids.money("cost_minor", say("cost"), width=100),
+        grids.words("kind", say("kind"), width=110),
+        grids.words("fence", say("fence"), width=170),
     ]
 
 
@@ -45,7 +44,7 @@ def line_row(visit: Visit, line: Row, drafts: Mapping[str, int]) -> Row:
     """Return a line as a row; a draft stands where the quantity stood."""
     say, formats = visit.say, visit.formats
     draft = drafts.get(line["line"])
-    note: list[str] = []
+    note = [say("recommends", n=formats.count(line["recommended"]))]
     if line["override"] is not None:
         note.append(say("override", n=formats.count(line["override"])) + f": {line['override_reason']}")
     if line["stale"]:
@@ -59,9 +58,8 @@ def line_row(visit: Visit, line: Row, drafts: Mapping[str, int]) -> Row:
         "source": line["supplier"] or line["origin"],
         "destination": line["destination"],
         "quantity": line["quantity"] if draft is None else draft,
-        "quantity_note": "; ".join(note) or None,
+        "quantity_note": "; ".join(note),
         "draft": draft is not None,
-        "recommended": line["recommended"],
         "zone": line["zone"],
         "zone_chip": _chip(visit, line["zone"], line["zone"]),
         "release_at": line["release_at"],

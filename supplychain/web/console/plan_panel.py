@@ -40,7 +40,8 @@ def open_panel(visit: Visit, line: Row) -> None:
         except SupplyChainError as fault:
             show(past, text(fault.detail))
 
-    ui.timer(0.05, history, once=True)
+    with dialog:
+        ui.timer(0.05, history, once=True)
 
 
 def term_table(visit: Visit, line: Row) -> str:

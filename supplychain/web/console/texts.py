@@ -106,6 +106,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "to": ("To", "目的地"),
     "quantity": ("Quantity", "数量"),
     "recommended": ("Recommended", "建议"),
+    "recommends": ("The plan recommends {n}", "计划建议 {n}"),
     "zone": ("Zone", "时区段"),
     "firm": ("firm", "锁定"),
     "commit": ("commit", "备料"),

@@ -92,6 +92,7 @@ class FakeBoard:
             {
                 "message": f"m-{number}", "channel": channel, "lane": lane, "kind": kind, "state": state,
                 "attempts": 1, "error": error, "released_at": NOW, "delivered_wall": None, "lines": ["line-1"],
+                "answers": [{"line": "line-1", "plan": "plan-1", "sku": "SKU-1", "state": "released"}],
             }
             for number, (channel, lane, kind, state, error) in enumerate(
                 [
@@ -134,15 +135,35 @@ class FakeBoard:
         if session != "S1":
             raise NotFoundError(f"unknown session {session!r}", session=session)
         item = {
-            "sku": "SKU-1", "name": "Plum wine gift set", "orders": 200, "units": 260, "rate_per_minute": 9.5,
-            "rest": {"p10": 80, "p50": 140, "p90": 230}, "sellable_minutes": 12.0, "available": 114, "spike": True,
+            "sku": "SKU-1", "name": "Plum wine gift set", "live_exclusive": True, "orders": 200, "units": 260,
+            "rate_per_minute": 9.5, "rest_mean": 141.0, "rest_p10": 80.0, "rest_p50": 140.0, "rest_p90": 230.0,
+            "as_of": NOW, "sellable_minutes": 12.0, "available": 114, "spike": True,
         }  # fmt: skip
-        return {**self.rooms()[0], "items": [item]}
+        quiet = {
+            **item,
+            "sku": "SKU-2",
+            "spike": False,
+            "sellable_minutes": None,
+            **dict.fromkeys(("rest_mean", "rest_p10", "rest_p50", "rest_p90", "as_of")),
+        }
+        slot = {
+            "kind": "pitch",
+            "sku": "SKU-1",
+            "starts_at": NOW - 20 * MINUTE,
+            "ends_at": NOW - 10 * MINUTE,
+            "strength": 3.0,
+        }
+        return {**self.rooms()[0], "now": NOW, "item_rows": [item, quiet], "slots": [slot], "spikes": self.spikes(9)}
 
     def rates(self, session: str, sku: str | None, minutes: int) -> list[Row]:
         return [
-            {"at": NOW - step * MINUTE, "orders": 10 + step % 5, "units": 12 + step % 7, "viewers": 9_000 + step * 10}
-            for step in reversed(range(minutes))
+            {
+                "at": NOW - step * MINUTE // 2,
+                "orders": 10 + step % 5,
+                "units": 12 + step % 7,
+                "viewers": 9_000 + step * 10 if step % 3 else None,
+            }
+            for step in reversed(range(2 * minutes))
         ]
 
     def spikes(self, limit: int) -> list[Row]:
@@ -154,13 +175,26 @@ class FakeBoard:
         ][:limit]  # fmt: skip
 
     def forecast(self, session: str, sku: str) -> list[Row]:
-        return [{"as_of": NOW, "p10": 80, "p50": 140, "p90": 230}]
+        return [
+            {"as_of": NOW - step * MINUTE, "rest_p10": 80 + step, "rest_p50": 140 + step, "rest_p90": 230 + step}
+            for step in range(30, 0, -1)
+        ]
 
     def deliveries(self, limit: int) -> list[Row]:
         return self.messages[:limit]
 
     def positions(self, skus: Sequence[str] | None) -> list[Row]:
-        return [{"sku": "SKU-1", "on_hand": 150, "reserved": 36, "available": 114, "inbound": 100, "position": 214}]
+        return [
+            {
+                "sku": "SKU-1",
+                "on_hand": 150,
+                "reserved": 36,
+                "available": 114,
+                "inbound": 100,
+                "position": 214,
+                "name": "Plum wine",
+            }
+        ]
 
     def dead_letters(self, limit: int) -> list[Row]:
         return [{"topic": "sales.v1", "partition": 0, "offset": 17, "reason": "malformed", "detail": "no JSON"}][:limit]
@@ -177,8 +211,13 @@ class FakeBoard:
     def health(self) -> Row:
         self._check()
         return {
-            "watermarks": [{"topic": "sales.v1", "partition": 0, "watermark": NOW, "lag_seconds": 0.8}],
-            "planned_through": NOW, "stock": [], "outbox_oldest_seconds": 0.0, "degraded": [],
+            "partitions": [
+                {"topic": "sales.v1", "partition": n, "watermark": NOW - n * MINUTE // 2, "next_offset": 9, "committed_age_seconds": 0.4}
+                for n in range(4)
+            ],
+            "planned_through": NOW, "business_lag_seconds": 4.0, "requests_open": 1, "requests_failed": 0,
+            "outbox_waiting": 1, "outbox_parked": 1, "outbox_oldest_seconds": 3.0, "stock_as_of": {"WH-EAST": NOW - HOUR},
+            "degraded": ["1 messages are parked and wait for a person"],
         }  # fmt: skip
 
 
@@ -241,7 +280,12 @@ class FakeDesk:
 
     def revisions(self, line: str) -> list[Row]:
         self.line(line)
-        return [{"line": line, "version": 1, "actor": "planner", "action": "propose", "reason": "spike", "at": NOW}]
+        return [
+            {
+                "line": line, "version": 1, "actor": "wei", "action": "propose", "reason": "spike in S1", "at": NOW,
+                "state_before": "proposed", "state_after": "proposed", "quantity_before": 0, "quantity_after": 100,
+            }
+        ]  # fmt: skip
 
     def edit(self, line: str, quantity: int | None, version: int, actor: Actor, reason: str) -> Row:
         row = self.line(line)
@@ -283,7 +327,15 @@ class FakeDesk:
 
     def tunings(self) -> list[Row]:
         return [
-            {"version": n, "author": "a", "reason": "r", "created_wall": NOW, "active": True} for n in self.versions
+            {
+                "version": n,
+                "author": "a",
+                "reason": "r",
+                "created_wall": NOW,
+                "active": n == self.versions[-1],
+                "changes": [],
+            }
+            for n in self.versions
         ]
 
     def tuning_diff(self, document: Mapping[str, Any]) -> list[Row]:
