@@ -80,6 +80,8 @@ class ExposureEffects:
         Factor of an audience v times the usual is `v ** audience_power`.
     afterglow
         Factor in the minutes straight after a pitch or offer; `afterglow_ms` long.
+    slots
+        Factors of equal parts of the session, opening to closing; empty means no difference.
     """
 
     pitch: float = 6.0
@@ -88,10 +90,15 @@ class ExposureEffects:
     audience_power: float = 1.0
     afterglow: float = 1.0
     afterglow_ms: int = 2 * MINUTE_MS
+    slots: tuple[float, ...] = ()
 
-    def factor(self, pitched: bool, price_ratio: float | None, audience: float, after: bool = False) -> float:
-        """Exposure per minute; `price_ratio` is None when no offer runs."""
+    def factor(
+        self, pitched: bool, price_ratio: float | None, audience: float, after: bool = False, slot: float = 0.0
+    ) -> float:
+        """Exposure per minute; `price_ratio` is None when no offer runs, `slot` is the elapsed share of the session."""
         value: float = max(audience, 0.0) ** self.audience_power
+        if self.slots:
+            value *= self.slots[min(len(self.slots) - 1, int(slot * len(self.slots)))]
         if pitched:
             value *= self.pitch
         if price_ratio is not None:
@@ -168,14 +175,17 @@ def exposure_curve(show: RunOfShow, sku: str, effects: ExposureEffects) -> Expos
     cuts = {show.start_ms, show.end_ms, *(at for at, _ in show.audience)}
     for event in events:
         cuts |= {event.start_ms, event.end_ms, event.end_ms + glow}
+    parts = len(effects.slots)
+    length = show.end_ms - show.start_ms
+    cuts |= {show.start_ms + -(-length * part // parts) for part in range(1, parts)}
     edges = sorted(cut for cut in cuts if show.start_ms <= cut <= show.end_ms)
-    rates = [_rate(left, show.audience, events, effects, glow) for left in edges[:-1]]
+    rates = [_rate(left, show, events, effects, glow) for left in edges[:-1]]
     return ExposureCurve(tuple(edges), tuple(rates))
 
 
 def _rate(
     at_ms: int,
-    audience: Sequence[tuple[int, float]],
+    show: RunOfShow,
     events: Sequence[Pitch | FlashOffer],
     effects: ExposureEffects,
     glow: int,
@@ -184,10 +194,11 @@ def _rate(
     ratios = [event.price_ratio for event in running if isinstance(event, FlashOffer)]
     after = any(event.end_ms <= at_ms < event.end_ms + glow for event in events)
     viewers = 1.0
-    for since, factor in sorted(audience):
+    for since, factor in sorted(show.audience):
         if since <= at_ms:
             viewers = factor
-    return effects.factor(len(ratios) < len(running), min(ratios) if ratios else None, viewers, after)
+    slot = (at_ms - show.start_ms) / (show.end_ms - show.start_ms)
+    return effects.factor(len(ratios) < len(running), min(ratios) if ratios else None, viewers, after, slot)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supplychain.forecasting.frames import DailyFrame, Floats, Ints
+from supplychain.forecasting.weekday_quantiles import OrderedPast, weekday_quantiles
 
 WINDOWS = (3, 7, 14, 28, 56, 112)
 ORDER_WINDOWS = (3, 7, 14, 28, 56)
+OWN_LEVELS = (0.5, 0.8, 0.9)
 WEEKDAYS = (1, 2, 4, 8)
 LEVEL_WINDOW = 56
 POOL_DAYS = 5.0  # days of evidence the pooled level counts for
@@ -56,6 +58,7 @@ HORIZON_FEATURES = (
     "open_weekday",
     "year_ago",
     "calendar",
+    *(f"own_{level}" for level in OWN_LEVELS),
 )
 
 
@@ -155,7 +158,7 @@ def origin_features(past: History, origin: int, level: Floats) -> NDArray[np.flo
     return np.column_stack(columns).astype(np.float32)
 
 
-def horizon_features(past: History, origin: int, step: int, level: Floats) -> NDArray[np.float32]:
+def horizon_features(past: History, origin: int, step: int, level: Floats, ordered: OrderedPast) -> NDArray[np.float32]:
     """Features of the target day `step` days after the last known one (step 0 is the origin's own day)."""
     rows = len(level)
     target = origin + step
@@ -176,6 +179,7 @@ def horizon_features(past: History, origin: int, step: int, level: Floats) -> ND
     columns.append(np.full(rows, float(is_open.mean())))
     columns.append(_year_ago(past, target, origin) / level)
     columns.append(_calendar(past, target, origin))
+    columns.extend((weekday_quantiles(ordered, step, OWN_LEVELS) / level[:, None]).T)
     return np.column_stack(columns).astype(np.float32)
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from supplychain.forecasting.frames import DailyFrame, Flags, Floats, Ints
 from supplychain.forecasting.item_features import History, history, horizon_features, levels, origin_features
+from supplychain.forecasting.weekday_quantiles import ordered_past
 
 FIRST_ORIGIN = 28  # columns of history a training origin needs
 YOUNGEST_AGE = 56  # days up to which a cut history is drawn
@@ -95,17 +96,19 @@ def prediction_features(past: History, steps: Ints) -> tuple[list[NDArray[np.flo
     origin = past.frame.pieces.shape[1]
     level = levels(past, origin)
     fixed = origin_features(past, origin, level)
-    return [np.hstack([fixed, horizon_features(past, origin, int(step), level)]) for step in steps], level
+    ordered = ordered_past(past.frame.pieces, past.counts, origin)
+    return [np.hstack([fixed, horizon_features(past, origin, int(step), level, ordered)]) for step in steps], level
 
 
 def _rows_at(past: History, origin: int, horizon: int, usable: Flags) -> Rows:
     level = levels(past, origin)
     fixed = origin_features(past, origin, level)
+    ordered = ordered_past(past.frame.pieces, past.counts, origin)
     index = np.flatnonzero(usable)
     width = past.frame.pieces.shape[1]
     features, ratios = [], []
     for step in range(horizon):
-        features.append(np.hstack([fixed, horizon_features(past, origin, step, level)])[index])
+        features.append(np.hstack([fixed, horizon_features(past, origin, step, level, ordered)])[index])
         ratios.append((past.frame.pieces[:, origin + step] / level)[index])
     repeat = np.tile(level[index], horizon)
     age = np.full(len(repeat), width - origin, dtype=np.int64)

@@ -180,8 +180,11 @@ def _partial_mean(mean: Floats, variance: Floats, count: Floats) -> Floats:
 
 def _count_quantile(mean: Floats, variance: Floats, probability: Floats) -> Floats:
     """Bisection on the exact distribution; about log2 of the bracket evaluations for the whole array."""
-    low = np.full(mean.shape, -1.0)  # F(low) < probability, except for probability 0
-    high = np.ceil(_gamma_quantile(mean, variance, np.minimum(probability, 1.0 - 1e-12))) + 1.0
+    near = _gamma_quantile(mean, variance, np.minimum(probability, 1.0 - 1e-12))
+    reach = 2.0 + 0.05 * np.sqrt(variance)
+    low = np.maximum(np.floor(near - reach), -1.0)
+    low = np.where(_cdf(mean, variance, low) < probability, low, -1.0)  # F(low) < probability, except for probability 0
+    high = np.ceil(near + reach)
     for _ in range(60):
         short = _cdf(mean, variance, high) < probability
         if not bool(short.any()):

@@ -101,7 +101,7 @@ class LossModel:
     def keeps(self, cell: Cell, age_ms: int = 0, ship_age_ms: int = 48 * HOUR_MS, factor: float = 1.0) -> float:
         """Probability that a paid piece, not cancelled so far, is shipped and neither refunded nor returned."""
         end = np.array([self.refunded.edges_ms[-1]])
-        after = self.refunded.survival(cell, end) * self.returned.survival(cell, end)
+        after = self.refunded.survival(cell, end, factor) * self.returned.survival(cell, end, factor)
         return self.ships(cell, age_ms, ship_age_ms, factor) * float(after[0])
 
     def net(self, gross: Moments, cell: Cell, ship_age_ms: int = 48 * HOUR_MS, factor: float = 1.0) -> Moments:
@@ -132,6 +132,41 @@ class LossModel:
         expected = float(np.sum(pieces * (1.0 - self.cancelled.survival(cell, paid_ages_ms))))
         shape = 1.0 / max(self.session_spread, 1e-6)
         return (shape + kappa * cancelled) / (shape + kappa * expected)
+
+    def net_session(
+        self, cell: Cell, remaining: Moments, paid_ages_ms: Ints, pieces: Ints, cancelled: Ints, kappa: float = 1.0
+    ) -> Moments:
+        """Moments of the pieces a running session will have kept when all returns are in.
+
+        Parameters
+        ----------
+        remaining
+            Gross pieces still to be sold.
+        paid_ages_ms, pieces, cancelled
+            Of what was paid so far: age, pieces, and those cancelled already.
+
+        Source
+        ------
+        What is paid and what is to come share one uncertain loss: thinning, plus the posterior variance of the session's
+        factor carried through exp(-risk) by the delta method.
+        """
+        factor = self.session_factor(cell, paid_ages_ms, pieces, float(np.sum(cancelled)), kappa)
+        alive = np.maximum(np.asarray(pieces) - np.asarray(cancelled), 0)
+        end = np.array([self.cancelled.edges_ms[-1]])
+        fresh = self.keeps(cell, 0, int(end[0]), factor)
+        now = self.cancelled.survival(cell, paid_ages_ms, factor)
+        shares = fresh / np.maximum(now, 1e-12)
+        stays = float(np.sum(alive * shares))
+        expected = float(np.sum(pieces * (1.0 - self.cancelled.survival(cell, paid_ages_ms))))
+        posterior = factor / (1.0 / max(self.session_spread, 1e-6) + kappa * expected)
+        slope = stays_slope = 0.0
+        if fresh > 0.0:
+            slope = remaining.mean * fresh * -float(np.log(max(fresh, 1e-12))) / max(factor, 1e-9)
+            risk_left = -np.log(np.clip(shares, 1e-12, 1.0)) / max(factor, 1e-9)
+            stays_slope = float(np.sum(alive * shares * risk_left))
+        chance = float(np.sum(alive * shares * (1.0 - shares))) + remaining.mean * fresh * (1.0 - fresh)
+        variance = fresh * fresh * remaining.variance + chance + posterior * (slope + stays_slope) ** 2
+        return Moments(stays + remaining.mean * fresh, max(0.0, variance))
 
     def to_json(self) -> str:
         """Canonical JSON with its version."""

@@ -54,7 +54,8 @@ class SessionPrior:
     dispersion
         Variance over mean of orders in a short slot beyond what appeal explains, at least 1.
     future_cv
-        Coefficient of variation of the exposure still ahead (audience, changes of the run of show).
+        Coefficient of variation of the exposure of a whole session ahead (audience, changes of the run of show); it shrinks with
+        the root of the share that is left.
     basket_mean, basket_square
         Mean and mean square of pieces per order.
     basket_weight
@@ -124,7 +125,7 @@ def _posterior(past: float, rest: float, sold: float, prior: SessionPrior) -> tu
     """Mean of the remaining orders and the squared coefficient of variation that all of them share."""
     size = prior.shape + prior.kappa * sold
     mean = rest * size / (prior.shape + prior.kappa * past)
-    ahead = prior.future_cv * prior.future_cv
+    ahead = prior.future_cv * prior.future_cv * rest / max(past + rest, 1e-12)
     return mean, (1.0 + 1.0 / size) * (1.0 + ahead) - 1.0
 
 

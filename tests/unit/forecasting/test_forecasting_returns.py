@@ -56,7 +56,9 @@ def test_shares_are_recovered_by_category() -> None:
 def test_what_survived_is_safer() -> None:
     model = learn_losses(world()[0])
     assert model.ships(("shoes", "low"), age_ms=9 * HOUR_MS) > 0.9
-    assert model.ships(("shoes", "low"), age_ms=20 * HOUR_MS) == pytest.approx(1.0)
+    assert (
+        model.ships(("shoes", "low"), age_ms=20 * HOUR_MS) > 0.97
+    )  # the bucket from 8 to 24 hours spreads its events evenly
 
 
 def test_an_unseen_cell_takes_the_nearest_known_one() -> None:

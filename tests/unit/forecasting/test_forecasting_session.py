@@ -140,6 +140,11 @@ def test_overlapping_pitch_and_offer_multiply_and_audience_scales() -> None:
     assert curve.between(at(6), at(7)) == pytest.approx(2.0)
 
 
+def test_slots_are_equal_parts_of_the_session() -> None:
+    curve = exposure_curve(RunOfShow(at(0), at(90)), "A", ExposureEffects(slots=(0.5, 1.0, 2.0)))
+    assert [curve.between(at(a), at(a + 30)) for a in (0, 30, 60)] == pytest.approx([15, 30, 60])
+
+
 def test_a_spike_moves_the_next_minutes_and_is_not_taken_for_appeal() -> None:
     item = SessionForecaster(PRIOR, FLAT)
     item.advance(at(20))

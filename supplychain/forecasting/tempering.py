@@ -1,0 +1,128 @@
+"""How far a running session may move its own forecast: learned on past sessions, and safe where they hold no surprise.
+
+An untempered update trusts every order as independent news. Where orders clump it makes forecasts worse than the prior. So
+shape, tempering and spread are chosen on past sessions by the loss they would have had, and a tempering that would have lost to
+the prior at any checkpoint is not taken at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from supplychain.forecasting.frames import Floats
+from supplychain.forecasting.losses import pinball
+from supplychain.forecasting.quantiles import quantiles
+
+LEVELS = (0.1, 0.5, 0.9)
+KAPPAS = (0.0, 0.03, 0.06, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
+DISPERSIONS = (1.0, 1.5, 2.5, 4.0, 7.0)
+SPREADS = (0.0, 0.15, 0.3, 0.45)
+MOST_SESSIONS = 400  # enough to tell tempering apart; more only costs time
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoints:
+    """Past sessions as they stood at C checkpoints, S x C each.
+
+    Parameters
+    ----------
+    past, rest
+        Expected orders at the prior rate over the uncensored past and over what was left.
+    sold, remaining
+        Orders seen by then, and those that came after.
+    """
+
+    past: Floats
+    rest: Floats
+    sold: Floats
+    remaining: Floats
+
+    def __post_init__(self) -> None:
+        if len({self.past.shape, self.rest.shape, self.sold.shape, self.remaining.shape}) != 1:
+            raise ValueError("checkpoints differ in shape")
+
+
+@dataclass(frozen=True, slots=True)
+class Tempering:
+    """Learned parameters of `SessionPrior`: shape, kappa, dispersion, future_cv."""
+
+    shape: float = 1.5
+    kappa: float = 0.0
+    dispersion: float = 1.0
+    future_cv: float = 0.0
+
+    def moments(self, past: Floats, rest: Floats, sold: Floats) -> tuple[Floats, Floats]:
+        """Mean and variance of the remaining orders: the array form of `session.remaining_orders`."""
+        size = self.shape + self.kappa * sold
+        mean = rest * size / (self.shape + self.kappa * past)
+        ahead = self.future_cv**2 * rest / np.maximum(past + rest, 1e-12)
+        shared = (1.0 + 1.0 / size) * (1.0 + ahead) - 1.0
+        return mean, self.dispersion * mean + shared * mean**2
+
+
+def learn_shape(expected: Floats, orders: Floats) -> float:
+    """Shape of the appeal of a category by moments: a = sum m^2 / sum((N - m)^2 - m), between 0.3 and 200."""
+    excess = float(np.sum((orders - expected) ** 2 - expected))
+    square = float(np.sum(expected**2))
+    return float(np.clip(square / excess, 0.3, 200.0)) if excess > 0.0 and square > 0.0 else 200.0
+
+
+def learn_tempering(seen: Checkpoints, shape: float, dispersion: float = 1.0, caution: float = 0.998) -> Tempering:
+    """Choose kappa, dispersion and future spread by weighted quantile loss on past sessions.
+
+    Parameters
+    ----------
+    shape, dispersion
+        Starting values: `learn_shape`, and the minute dispersion of `learn_effects`.
+    caution
+        An update is taken only when it would have kept the loss at every checkpoint at or below this share of prior-only's,
+        which is granted its own best spread.
+
+    Returns
+    -------
+    Tempering
+        With kappa 0 when no update passed.
+    """
+    if not seen.sold.size:
+        return Tempering(shape=shape, dispersion=dispersion)
+    if len(seen.sold) > MOST_SESSIONS:
+        every = -(-len(seen.sold) // MOST_SESSIONS)
+        seen = Checkpoints(seen.past[::every], seen.rest[::every], seen.sold[::every], seen.remaining[::every])
+    start = Tempering(shape, 0.0, dispersion, 0.0)
+    alone = _best_spread(seen, start)
+    floor = checkpoint_losses(seen, alone)
+    found, lowest = alone, float(floor.sum())
+    for kappa in KAPPAS[1:]:
+        candidate = _best_spread(seen, replace(alone, shape=shape, kappa=kappa))
+        losses = checkpoint_losses(seen, candidate)
+        if float(losses.sum()) < lowest and bool(np.all(losses <= caution * floor + 1e-12)):
+            found, lowest = candidate, float(losses.sum())
+    return found
+
+
+def checkpoint_losses(seen: Checkpoints, tempering: Tempering) -> Floats:
+    """Weighted quantile loss at each checkpoint, over all sessions."""
+    mean, variance = tempering.moments(seen.past, seen.rest, seen.sold)
+    whole = np.maximum(seen.remaining.sum(axis=0), 1e-9)
+    grid = quantiles(mean[..., None], variance[..., None], np.asarray(LEVELS))
+    parts = [pinball(seen.remaining, grid[..., i], level).sum(axis=0) for i, level in enumerate(LEVELS)]
+    loss = np.sum(parts, axis=0)
+    return np.asarray(2.0 * loss / len(LEVELS) / whole)
+
+
+def _best_spread(seen: Checkpoints, start: Tempering) -> Tempering:
+    """Coordinate search over dispersion, future spread and shape, kappa held."""
+    grid = [
+        *(("dispersion", value) for value in DISPERSIONS),
+        *(("future_cv", value) for value in SPREADS),
+        *(("shape", start.shape * factor) for factor in (0.5, 0.75, 1.5)),
+    ]
+    best, lowest = start, float(checkpoint_losses(seen, start).sum())
+    for name, value in grid:
+        trial = replace(best, **{name: value})
+        loss = float(checkpoint_losses(seen, trial).sum())
+        if loss < lowest - 1e-12:
+            best, lowest = trial, loss
+    return best

@@ -1,0 +1,72 @@
+import numpy as np
+import pytest
+
+from supplychain.forecasting.coherence import reconciled
+from supplychain.forecasting.demand_path import OpenOrders, consume, demand_path, spread_over_day, without_sessions
+from supplychain.forecasting.moments import NOTHING, Moments
+
+HOUR = 3_600_000
+
+
+def test_the_parts_are_counted_once() -> None:
+    path = demand_path(
+        OpenOrders((10, 0), 0.9),
+        rooms=[[Moments(20.0, 30.0), NOTHING], [Moments(5.0, 6.0), Moments(4.0, 4.0)]],
+        shelf=[Moments(8.0, 8.0), Moments(8.0, 8.0)],
+        stays=0.5,
+        consumed=[3.0, 0.0],
+    )
+    assert path.owed == (9.0, 0.0)
+    assert [demand.mean for demand in path.gross] == pytest.approx([30.0, 12.0])
+    assert path.mean == pytest.approx((9.0 + 15.0, 6.0))
+    assert path.future[0].variance == pytest.approx(path.gross[0].thinned(0.5).variance)
+
+
+def test_parts_of_different_length_are_refused() -> None:
+    with pytest.raises(ValueError, match="differ"):
+        demand_path(OpenOrders((1,), 1.0), [], [NOTHING, NOTHING], stays=1.0)
+    with pytest.raises(ValueError, match="differ"):
+        demand_path(OpenOrders((1,), 1.0), [[NOTHING] * 2], [NOTHING], stays=1.0)
+    with pytest.raises(ValueError, match="differs"):
+        demand_path(OpenOrders((1,), 1.0), [], [NOTHING], stays=1.0, consumed=[1.0, 2.0])
+    with pytest.raises(ValueError, match="share"):
+        OpenOrders((1,), 1.5)
+
+
+def test_orders_consume_their_period_then_backwards_then_forwards() -> None:
+    forecast = [Moments(10.0, 10.0)] * 3
+    assert [m.mean for m in consume(forecast, [0.0, 4.0, 0.0])] == pytest.approx([10, 6, 10])
+    assert [m.mean for m in consume(forecast, [0.0, 15.0, 0.0])] == pytest.approx([5, 0, 10])
+    assert [m.mean for m in consume(forecast, [0.0, 25.0, 0.0])] == pytest.approx([0, 0, 5])
+    assert [m.mean for m in consume(forecast, [99.0, 0.0, 0.0])] == pytest.approx([0, 0, 0])
+
+
+def test_the_baseline_holds_neither_sessions_nor_spikes() -> None:
+    daily = np.array([[100.0, 40.0]])
+    np.testing.assert_array_equal(
+        without_sessions(daily, np.array([[30.0, 0.0]]), np.array([[20.0, 90.0]])), [[50.0, 0.0]]
+    )
+
+
+def test_days_are_cut_to_hours_and_add_up() -> None:
+    days = [0, 24 * HOUR, 48 * HOUR]
+    edges = [0, 6 * HOUR, 30 * HOUR, 48 * HOUR, 60 * HOUR]
+    parts = spread_over_day(np.array([24.0, 48.0]), np.array([24.0, 148.0]), days, edges)
+    assert [part.mean for part in parts] == pytest.approx([6.0, 18.0 + 12.0, 36.0, 0.0])
+    assert parts[0].variance == pytest.approx(6.0)
+    assert parts[2].variance == pytest.approx(36.0 + 100.0 * 0.75**2)
+
+
+def test_reconciled_parts_add_up_by_their_uncertainty() -> None:
+    means, variances = np.array([10.0, 10.0, 5.0]), np.array([1.0, 3.0, 2.0])
+    parts, whole = reconciled(means, variances, np.array([0, 0, 1]), np.array([28.0, 5.0]), np.array([4.0, 1.0]))
+    np.testing.assert_allclose(parts, [11.0, 13.0, 5.0])
+    np.testing.assert_allclose(whole, [24.0, 5.0])
+
+
+def test_reconciling_never_goes_negative() -> None:
+    parts, whole = reconciled(
+        np.array([1.0, 100.0]), np.array([50.0, 50.0]), np.array([0, 0]), np.array([20.0]), np.array([0.0])
+    )
+    assert np.all(parts >= 0.0)
+    assert whole[0] == pytest.approx(20.0)
