@@ -30,7 +30,7 @@ class Chunk:
 
     @classmethod
     def of(cls, topic: str, partition: int, records: Sequence[Any]) -> Self:
-        """Build a chunk from fetched records (aiokafka's ConsumerRecord); there must be at least one."""
+        """Build a chunk from fetched records (aiokafka's, wrapped or not); there must be at least one."""
         first, last = records[0].offset, records[-1].offset
         dense = last - first + 1 == len(records)
         return cls(

@@ -1,7 +1,8 @@
 """How fast chunks are delivered: bare client, Faust's own delivery, and the chunk transport, on one machine in one run.
 
 The job is a count of pieces over (room, SKU, region) in 10 s windows of event time, from JSON of about 120 bytes. Each variant
-reads the same topic from the beginning in one process; its clock runs from its first record to its last effect.
+reads the same topic from the beginning in one process; its clock runs from its first record to its last effect. Processor
+time per event counts all threads of that process, and says more than the clock when the machine is shared.
 
     python tests/bench/stream_transport.py --events 600000                        on the embedded broker
     python tests/bench/stream_transport.py --events 600000 --broker 127.0.0.1:9092  on a running Kafka
@@ -93,7 +94,7 @@ def run_raw(bootstrap: str, topic: str, events: int) -> dict[str, Any]:
     reader = Consumer({"bootstrap.servers": bootstrap, "group.id": "raw", "enable.auto.commit": False})
     reader.assign([TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
     counts: Counts = {}
-    seen, started = 0, 0.0
+    seen, started, burnt = 0, 0.0, time.process_time()
     while seen < events:
         batch = reader.consume(10_000, timeout=10)
         if not batch:
@@ -103,7 +104,8 @@ def run_raw(bootstrap: str, topic: str, events: int) -> dict[str, Any]:
         seen += len(batch)
     seconds = time.perf_counter() - started
     reader.close()
-    return {"events": seen, "pieces": sum(counts.values()), "seconds": seconds}
+    burnt = time.process_time() - burnt
+    return {"events": seen, "pieces": sum(counts.values()), "seconds": seconds, "cpu_seconds": burnt}
 
 
 class Sqlite:
@@ -151,22 +153,24 @@ def serve_variant(bootstrap: str, topic: str, events: int, variant: str, folder:
     """Be the worker of one variant; writes result.json and ends itself."""
     sources = frozenset[str]() if variant == "faust" else frozenset({topic})
     intake = Intake(sources, most_records=20_000)
-    app = make_app(f"bench-{variant}", bootstrap, intake, data_dir=folder, poll_records=20_000)
-    seen, started = 0, 0.0
+    app = make_app(f"bench-{variant}-{os.getpid()}", bootstrap, intake, data_dir=folder, poll_records=20_000)
+    seen, started, burnt = 0, 0.0, 0.0
     pauses: list[float] = []
 
     def finish(pieces: int | None) -> None:
         seconds = time.perf_counter() - started
         pauses.sort()
-        result = {"events": seen, "pieces": pieces, "seconds": seconds}
+        cpu = time.process_time() - burnt
+        result = {"events": seen, "pieces": pieces, "seconds": seconds, "cpu_seconds": cpu}
         if pauses:
             result |= {f"chunk_ms_p{q}": 1_000 * pauses[int((len(pauses) - 1) * q / 100)] for q in (50, 99)}
         (folder / "result.json").write_text(json.dumps(result), encoding="utf-8")
         os.kill(os.getpid(), signal.SIGTERM)
 
     async def by_chunk(stream: Any) -> None:
-        nonlocal seen, started
+        nonlocal seen, started, burnt
         take, pieces = work_of(variant, folder)
+        burnt = time.process_time()
         async for chunk in gathered(stream, 20_000):
             began = time.perf_counter()
             started = started or began
@@ -178,8 +182,9 @@ def serve_variant(bootstrap: str, topic: str, events: int, variant: str, folder:
                 finish(pieces())
 
     async def by_message(stream: Any) -> None:
-        nonlocal seen, started
+        nonlocal seen, started, burnt
         counts: Counts = {}
+        burnt = time.process_time()
         async for value in stream:
             started = started or time.perf_counter()
             count_loose([value], counts)
@@ -224,11 +229,13 @@ def _measure(bootstrap: str, topic: str, events: int, keys: int, variants: Seque
         if measured["pieces"] not in (None, few):
             raise SystemExit(f"{variant} counted {measured['pieces']} of {few}")
         rate = measured["events"] / measured["seconds"]
-        report[variant] = {"events_per_second": round(rate)} | {
+        cpu = 1e6 * measured["cpu_seconds"] / measured["events"]
+        report[variant] = {"events_per_second": round(rate), "cpu_us_per_event": round(cpu, 2)} | {
             name: round(value, 2) for name, value in measured.items() if name.startswith("chunk_ms")
         }
         if "raw" in report:
             report[variant]["ratio_to_raw"] = round(rate / report["raw"]["events_per_second"], 2)
+            report[variant]["cpu_ratio_to_raw"] = round(report["raw"]["cpu_us_per_event"] / cpu, 2)
     return report
 
 

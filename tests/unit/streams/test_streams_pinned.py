@@ -13,7 +13,7 @@ from typing import Any
 import faust
 import pytest
 from aiokafka.consumer.consumer import AIOKafkaConsumer
-from aiokafka.consumer.fetcher import Fetcher, FetchResult
+from aiokafka.consumer.fetcher import Fetcher, FetchResult, PartitionRecords
 from faust.app.base import App
 from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer, ThreadDelegateConsumer
@@ -51,6 +51,10 @@ PINNED: dict[Callable[..., Any], str] = {
     Fetcher.fetched_records: "be4348896b9b66af",
     Fetcher.seek_to: "f0ba6aba6c22ef83",
     FetchResult.getall: "3e717e30de5068d5",
+    Fetcher._proc_fetch_request: "59bf948fff47eed5",
+    PartitionRecords._unpack_records: "b803e6d46480732c",
+    PartitionRecords._consumer_record: "e668541600b047ab",
+    Fetcher.__init__: "bf21ecb7e0f210b7",
 }
 
 COMPILED = {
