@@ -189,6 +189,15 @@ def test_failing_agent_ends_the_worker_and_commits_nothing_of_its_chunk(stream: 
     assert set(_effects(out)) == _all(8_000)
 
 
+def test_offset_beyond_the_log_ends_the_worker_instead_of_jumping(stream: Stream, tmp_path: Path) -> None:
+    stream.produce(400)
+    out = tmp_path / "out"
+    with stream.worker(out, "--start", json.dumps({0: 101})) as worker:
+        assert worker.process.wait(60) not in (0, None)
+    assert not _effects(out)
+    assert not any(stream.committed().values())
+
+
 @pytest.mark.parametrize("hang", ["loop", "task"])
 def test_stuck_worker_is_ended_by_its_watchdog(stream: Stream, tmp_path: Path, hang: str) -> None:
     stream.produce(100)
