@@ -14,7 +14,7 @@ SHORT = 0.75
 """Forgetting per bin of the short-term ratio, from which the peak is taken."""
 
 
-class Burst(msgspec.Struct):
+class Burst(msgspec.Struct, array_like=True):
     """A running burst of one stream; the background behind it is frozen.
 
     `fall` is the evidence that it has ended since `marked_at`, up to which the marked totals count.

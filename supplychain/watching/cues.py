@@ -7,13 +7,14 @@ forecast must fall too, so it is due again after one, two, four, ... refreshes, 
 
 from __future__ import annotations
 
-from heapq import heapify, heappop, heappush
+from heapq import heappop, heappush
 
 import msgspec
 
 from supplychain.domain.units import DAY, ceil_to, floor_to
+from supplychain.watching.ahead import Ahead
 from supplychain.watching.delta import ForecastCue
-from supplychain.watching.sessions import Scope, SessionBook
+from supplychain.watching.lines import LineTable
 
 Key = tuple[str, str]
 """Session and SKU."""
@@ -21,7 +22,7 @@ KEPT = DAY
 """Counts of a session are kept so long after its end."""
 
 
-class Tally(msgspec.Struct):
+class Tally(msgspec.Struct, array_like=True):
     """Cumulative gross orders and pieces of one item of one session, by region, and when it is due.
 
     `due` is the next refresh time, -1 for none; `pause` the number of refreshes before the one after next; `full_at`
@@ -41,45 +42,34 @@ class CueBook:
 
     Parameters
     ----------
-    book
-        Sessions, their items and caps.
+    lines
+        The catalogue with its sessions, their items and caps.
     bin_ms
         Width of a bin.
     refresh_ms
         Time between refreshes; rounded up to whole bins.
     """
 
-    def __init__(self, book: SessionBook, bin_ms: int, refresh_ms: int) -> None:
-        self.book = book
+    def __init__(self, lines: LineTable, bin_ms: int, refresh_ms: int) -> None:
+        self.book = lines.book
         self.bin_ms = bin_ms
         self.refresh_ms = ceil_to(refresh_ms, bin_ms)
         self.tallies: dict[str, dict[str, Tally]] = {}
-        self.ahead: dict[int, dict[tuple[str, str, str], list[int]]] = {}
-        self._known: list[int] = []
+        self.ahead = Ahead(lines, bin_ms)
         self._due: dict[int, dict[Key, None]] = {}
         self._times: list[int] = []
-
-    def add(self, session_id: str, sku: str, region: str, known_bin: int, orders: int, units: int) -> None:
-        """Add gross orders and pieces that are known from the end of `known_bin` on."""
-        waiting = self.ahead.get(known_bin)
-        if waiting is None:
-            waiting = self.ahead[known_bin] = {}
-            heappush(self._known, known_bin)
-        counts = waiting.setdefault((session_id, sku, region), [0, 0])
-        counts[0] += orders
-        counts[1] += units
 
     def advance(self, to: int, cues: list[ForecastCue]) -> None:
         """Bring the counts up to `to` and cue every refresh on the way, in order of time."""
         while True:
-            known = self._known[0] + self.bin_ms if self._known else to + 1
-            due = self._times[0] if self._times else to + 1
-            if min(known, due) > to:
-                return
-            if known <= due:
-                self._merge(heappop(self._known))
-            else:
+            known = self.ahead.next_at
+            due = self._times[0] if self._times else None
+            if known is not None and known <= to and (due is None or known <= due):
+                self._merge(known)
+            elif due is not None and due <= to:
                 self._refresh(heappop(self._times), cues)
+            else:
+                return
 
     def cue(self, session_id: str, sku: str, at: int, spike_id: str | None = None) -> ForecastCue:
         """Return the cue of an item from the counts as they stand."""
@@ -89,40 +79,38 @@ class CueBook:
         units = {region: tally.units[region] for region in sorted(tally.units)}
         return ForecastCue(session_id, sku, at, orders, units, censored, spike_id)
 
-    def _merge(self, known_bin: int) -> None:
-        at = known_bin + self.bin_ms
-        for (session_id, sku, region), (orders, units) in sorted(self.ahead.pop(known_bin).items()):
-            items = self.tallies.get(session_id)
-            if items is None:
-                items = self._open(session_id, at)
+    def _merge(self, at: int) -> None:
+        due = ceil_to(at, self.refresh_ms)
+        for session_id, sku, region, orders, units in self.ahead.pop():
+            items = self.tallies.get(session_id) or self._open(session_id, due)
             tally = items.get(sku)
             if tally is None:
                 tally = items[sku] = Tally({}, {})
             tally.orders[region] = tally.orders.get(region, 0) + orders
             tally.units[region] = tally.units.get(region, 0) + units
             tally.total += units
-            scope = self.book.named(session_id)
-            cap = scope.cap(sku)
-            if cap is not None and tally.full_at < 0 and tally.total >= cap:
-                tally.full_at = at
             tally.pause = 0
-            self._plan(scope, sku, tally, ceil_to(at, self.refresh_ms))
+            if tally.due != due:
+                self._plan(session_id, sku, tally, due)
+            if tally.full_at < 0:
+                cap = self.book.named(session_id).cap(sku)
+                tally.full_at = at if cap is not None and tally.total >= cap else -1
 
-    def _open(self, session_id: str, at: int) -> dict[str, Tally]:
+    def _open(self, session_id: str, due: int) -> dict[str, Tally]:
         """Begin a session: all its planned items are due, those without a sale too."""
         items = self.tallies[session_id] = {}
         scope = self.book.named(session_id)
         for sku in scope.items:
             items[sku] = Tally({}, {})
-            self._plan(scope, sku, items[sku], ceil_to(at, self.refresh_ms))
+            self._plan(session_id, sku, items[sku], due)
         return items
 
-    def _plan(self, scope: Scope, sku: str, tally: Tally, at: int) -> None:
+    def _plan(self, session_id: str, sku: str, tally: Tally, at: int) -> None:
         """Make an item due at `at`, unless it is due earlier."""
         if 0 <= tally.due <= at:
             return
         tally.due = at
-        self.enter(at, scope.session_id, sku)
+        self.enter(at, session_id, sku)
 
     def enter(self, at: int, session_id: str, sku: str) -> None:
         """Enter an item in the list of a refresh time."""
@@ -144,7 +132,7 @@ class CueBook:
             upcoming = at + tally.pause * self.refresh_ms
             last = ceil_to(scope.ends_at, self.refresh_ms)
             if at < last:
-                self._plan(scope, sku, tally, min(upcoming, last))
+                self._plan(session_id, sku, tally, min(upcoming, last))
         if len(cues) > before:
             self._close(at)
 
@@ -157,8 +145,6 @@ class CueBook:
 
     def rebuild(self) -> None:
         """Derive the schedule from the tallies, after a restart."""
-        self._known = list(self.ahead)
-        heapify(self._known)
         self._due, self._times = {}, []
         for session_id, items in self.tallies.items():
             for sku, tally in items.items():

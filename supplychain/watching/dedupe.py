@@ -31,7 +31,9 @@ _EMPTY: Final = -1
 _FULL: Final = 0.7
 """Share of used slots at which the table is rebuilt; after that at most `_ROOMY` are used."""
 _ROOMY: Final = 0.55
-_SMALLEST: Final = 1 << 12
+_SMALLEST: Final = 1 << 15
+_LARGE: Final = 1 << 22
+"""Smaller tables double, larger ones grow by half."""
 
 
 def keys_of(ids: Sequence[str]) -> Words:
@@ -41,9 +43,8 @@ def keys_of(ids: Sequence[str]) -> Words:
     """
     count = len(ids)
     try:
-        joined = "".join(ids)
-        raw = bytes.fromhex(joined)
-        regular = len(joined) == 32 * count and len(raw) == 16 * count and all(len(one) == 32 for one in ids)
+        raw = bytes.fromhex("".join(ids))
+        regular = len(raw) == 16 * count and set(map(len, ids)) <= {32}
     except ValueError:
         regular = False
     if not regular:
@@ -198,6 +199,6 @@ class SeenIds:
         kept = self._hours >= self._oldest
         keys, prints, hours = self._keys[kept], self._prints[kept], self._hours[kept]
         while len(hours) + more > _ROOMY * capacity:
-            capacity += capacity // 2
+            capacity += capacity if capacity < _LARGE else capacity // 2
         self._allocate(capacity)
         self._probe(keys, prints, hours)

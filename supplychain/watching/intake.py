@@ -114,23 +114,24 @@ def _decode_one(record: Record) -> Sale | Tick | Rejection:
 
 def decode(records: Sequence[Record]) -> Decoded:
     """Decode a chunk record by record; what is no payload becomes a rejection."""
-    largest = max((len(record.value or b"") for record in records), default=0)
     payloads: list[Sale | Tick | Rejection] | list[Sale | Tick]
+    values = [record.value for record in records]
     try:
-        if largest > SHALLOW_BYTES:
+        # The whole chunk at once is twice as fast; any fault in it, None too, falls back to the careful way.
+        if max(map(len, values), default=0) > SHALLOW_BYTES:  # type: ignore[arg-type]  # None raises TypeError
             raise ValueError
-        # The whole chunk in one comprehension is twice as fast; any fault in it falls back to the careful way.
-        read = SALES_DECODER.decode
-        payloads = [read(record.value) for record in records]  # type: ignore[arg-type]  # None raises TypeError
+        payloads = list(map(SALES_DECODER.decode, values))  # type: ignore[arg-type]  # as above
     except (ValueError, TypeError, RecursionError):
         payloads = [_decode_one(record) for record in records]
+    tick_at = [at for at, payload in enumerate(payloads) if type(payload) is not Sale]
+    if not tick_at:
+        return Decoded(payloads, list(range(len(payloads))), [], [], [])  # type: ignore[arg-type]  # all of them are sales
     sale_at = [at for at, payload in enumerate(payloads) if type(payload) is Sale]
-    if len(sale_at) == len(payloads):
-        return Decoded(payloads, sale_at, [], [], [])  # type: ignore[arg-type]  # all of them are sales
     sales = [payload for payload in payloads if type(payload) is Sale]
-    tick_at = [at for at, payload in enumerate(payloads) if type(payload) is Tick]
-    ticks = [payload for payload in payloads if type(payload) is Tick]
-    rejections = [payload for payload in payloads if type(payload) is Rejection]
+    others = [payloads[at] for at in tick_at]
+    tick_at = [at for at in tick_at if type(payloads[at]) is Tick]
+    ticks = [payload for payload in others if type(payload) is Tick]
+    rejections = [payload for payload in others if type(payload) is Rejection]
     return Decoded(sales, sale_at, ticks, tick_at, rejections)
 
 

@@ -51,6 +51,14 @@ class LineTable:
         self._region_code = {region: code for code, region in enumerate(self.regions)}
         self._clear()
 
+    def sku_code(self, sku: str) -> int:
+        """Return the code of a SKU, -1 if the catalogue has none."""
+        return self._sku_code.get(sku, -1)
+
+    def region_code(self, region: str) -> int:
+        """Return the code of a region, -1 if the catalogue has none."""
+        return self._region_code.get(region, -1)
+
     def _clear(self) -> None:
         self._lines: dict[Text, int] = {}
         self._columns = np.zeros((4, 1024), dtype=np.int64)

@@ -17,13 +17,13 @@ from supplychain.domain.errors import InvalidInputError
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Tuning
 from supplychain.domain.units import HOUR, SECOND, floor_to
-from supplychain.messages.v1 import SaleKind
+from supplychain.messages.v1 import Sale, SaleKind
 from supplychain.watching import intake, restore
 from supplychain.watching import snapshot as stored
 from supplychain.watching.clock import NEVER, PartitionClock, Reading
 from supplychain.watching.cues import CueBook, grid
 from supplychain.watching.dedupe import CONFLICT, FRESH, SAME, Prints, SeenIds, keys_of
-from supplychain.watching.delta import Bucket, ChunkDelta, Correction, ForecastCue, Record, WindowDelta
+from supplychain.watching.delta import Bucket, ChunkDelta, Correction, ForecastCue, Record
 from supplychain.watching.grouping import group
 from supplychain.watching.intake import Flags, Ints, SaleColumns
 from supplychain.watching.ledger import NOT_PAID, UNKNOWN_REGION, UNKNOWN_SKU, Ledger
@@ -33,14 +33,12 @@ from supplychain.watching.table import SHIPPED
 from supplychain.watching.thresholds import ThresholdTable
 from supplychain.watching.windows import CANCELLED, CREATED, PAID, REFUNDED, RETURNED, WindowBook
 
-_KINDS = {
-    id(SaleKind.PAID): PAID,
-    id(SaleKind.CANCELLED): CANCELLED,
-    id(SaleKind.REFUNDED): REFUNDED,
-    id(SaleKind.RETURNED): RETURNED,
-    id(SaleKind.CREATED): CREATED,
-}
-"""Members are singletons; their identity is looked up faster than their name."""
+_KINDS = (
+    (SaleKind.CANCELLED, CANCELLED),
+    (SaleKind.REFUNDED, REFUNDED),
+    (SaleKind.RETURNED, RETURNED),
+    (SaleKind.CREATED, CREATED),
+)
 _BUCKETS = (
     (PAID, Bucket.COUNTED, ""),
     (CANCELLED, Bucket.CANCELLATIONS, ""),
@@ -97,7 +95,7 @@ class PartitionWatch:
         )
         self.windows = WindowBook(self.lines, self.bin_ms)
         self.spikes = SpikeWatch(self.lines.book, detector, table)
-        self.cues = CueBook(self.lines.book, self.bin_ms, tuning.forecast.refresh_seconds * SECOND)
+        self.cues = CueBook(self.lines, self.bin_ms, tuning.forecast.refresh_seconds * SECOND)
         self.seen = SeenIds()
         if snapshot is not None:
             self._restore(stored.read(snapshot))
@@ -148,7 +146,7 @@ class PartitionWatch:
         """Pass the possible sales through age, catalogue and memory, and count what is left."""
         watermark = reading.watermark[sales.position]
         codes = self.lines.codes(ledger.sales, sales, alive)
-        kinds = np.array([_KINDS[id(kind)] for kind in map(_kind, ledger.sales)], dtype=np.int64)
+        kinds = _kinds(ledger.sales)
         old = alive & (sales.occurred < self.clock.oldest_at(watermark))
         ledger.reject(old, intake.TOO_OLD)
         alive = alive & ~old
@@ -167,7 +165,7 @@ class PartitionWatch:
             ledger.enter(int(np.count_nonzero(kinds[chosen] == code)), bucket, reason)
         corrections = self._correct(ledger, sales, codes, kinds, np.flatnonzero(late), watermark)
         verdicts = self._judge(sales, codes, np.flatnonzero(alive & (kinds == PAID)), reading, watermark, before)
-        cues = self._cue(rows, verdicts)
+        cues = self._cue(sales, codes, chosen[kinds[chosen] == PAID], watermark, verdicts)
         return ChunkDelta(
             windows=rows,
             corrections=corrections,
@@ -260,11 +258,13 @@ class PartitionWatch:
         for at, size in zip(groups.first.tolist(), sizes.tolist(), strict=True):
             yield scope(int(session[at])).stream, skus[int(sku[at])], int(bins[at]), size
 
-    def _cue(self, rows: list[WindowDelta], verdicts: Verdicts) -> list[ForecastCue]:
+    def _cue(
+        self, sales: SaleColumns, codes: Codes, paid: Ints, watermark: Ints, verdicts: Verdicts
+    ) -> list[ForecastCue]:
         """Bring the cumulative counts up to the watermark; a spike has its cue at the last grid time before its verdict."""
-        for row in rows:
-            if row.orders:
-                self.cues.add(row.session_id, row.sku, row.region, row.known_bin, row.orders, row.gross_paid)
+        known = np.maximum(sales.occurred[paid], watermark[paid])
+        known -= known % self.bin_ms
+        self.cues.ahead.add(known, codes.session[paid], codes.sku[paid], codes.region[paid], sales.qty[paid])
         cues: list[ForecastCue] = []
         for spike in verdicts.spikes:
             at = floor_to(spike.judged_at, self.bin_ms)
@@ -293,7 +293,16 @@ class PartitionWatch:
             raise InvalidInputError(detail, way_out="load the snapshot of the same partition")
         self.clock.watermark, self.clock.last_tick = state.watermark, state.last_tick
         restore.load_detector(self.spikes, state.detector, state.watermark)
-        restore.load_cues(self.cues, state.cues, state.bin_ms)
+        restore.load_cues(self.cues, state.cues)
+
+
+def _kinds(sales: list[Sale]) -> Ints:
+    """Return the kind code of each sale; members are singletons, and their identity is quicker to compare than their name."""
+    given = np.fromiter(map(id, map(_kind, sales)), dtype=np.int64, count=len(sales))
+    kinds = np.full(len(sales), PAID, dtype=np.int64)
+    for member, code in _KINDS:
+        kinds[given == id(member)] = code
+    return kinds
 
 
 def _business(records: Sequence[Record], now: int) -> Ints:

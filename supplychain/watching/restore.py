@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 import numpy as np
 
-from supplychain.domain.units import ceil_to
 from supplychain.watching.cues import CueBook
-from supplychain.watching.snapshot import CueState, DetectorState, StreamState
+from supplychain.watching.snapshot import CueState, DetectorState, StreamTable
 from supplychain.watching.spikes import SpikeWatch
 
 
@@ -17,24 +18,40 @@ def detector_state(spikes: SpikeWatch) -> DetectorState:
         for start in sorted(spikes.pending)
         for (stream, sku), orders in sorted(spikes.pending[start].items())
     ]
-    streams = [_stream(spikes, row, key) for key, row in sorted(spikes.rows.items())]
     return DetectorState(
-        spikes.shape, spikes.first_bin, spikes.next_bin, spikes.observed, spikes.swept, spikes.gaps, pending, streams
+        spikes.shape,
+        spikes.first_bin,
+        spikes.next_bin,
+        spikes.observed,
+        spikes.swept,
+        spikes.gaps,
+        pending,
+        _table(spikes),
     )
 
 
-def _stream(spikes: SpikeWatch, row: int, key: tuple[str, str]) -> StreamState:
+def _table(spikes: SpikeWatch) -> StreamTable:
     running = spikes.streams
-    state = StreamState(
-        *key,
-        [float(getattr(running, name)[row]) for name in running.FLOATS],
-        [int(getattr(running, name)[row]) for name in running.WHOLES],
+    keys = sorted(spikes.rows)
+    rows = np.array([spikes.rows[key] for key in keys], dtype=np.int64)
+    awake = np.zeros(running.size, dtype=np.bool_)
+    awake[spikes.awake] = True
+    awake[list(spikes.bursts)] = True
+    alert = rows[awake[rows]]
+    factor = running.factor[:, alert]
+    plain = bool(((factor == 0.0) | (factor == 1.0)).all())
+    place = {row: at for at, row in enumerate(rows.tolist())} if spikes.bursts else {}
+    return StreamTable(
+        streams=[stream for stream, _ in keys],
+        skus=[sku for _, sku in keys],
+        numbers=np.stack([getattr(running, name)[rows] for name in running.FLOATS]).astype("<f8").tobytes(),
+        wholes=np.stack([getattr(running, name)[rows] for name in running.WHOLES]).astype("<i8").tobytes(),
+        awake=np.flatnonzero(awake[rows]).astype("<i4").tobytes(),
+        # Orders are whole numbers, far below what four bytes hold exactly.
+        held=running.held[:, alert].astype("<f4").tobytes(),
+        factor=factor.astype("u1" if plain else "<f8").tobytes(),
+        bursts=sorted(((place[row], burst) for row, burst in spikes.bursts.items()), key=itemgetter(0)),
     )
-    burst = spikes.bursts.get(row)
-    if row in spikes.is_awake or burst is not None:
-        state.held, state.factor = running.held[:, row].tolist(), running.factor[:, row].tolist()
-        state.burst = burst
-    return state
 
 
 def load_detector(spikes: SpikeWatch, state: DetectorState, watermark: int) -> None:
@@ -47,44 +64,38 @@ def load_detector(spikes: SpikeWatch, state: DetectorState, watermark: int) -> N
     spikes.observed, spikes.swept, spikes.gaps = state.observed, state.swept, state.gaps
     for start, stream, sku, orders in state.pending:
         spikes.count((stream, sku), start, orders)
-    running = spikes.streams
-    awake = []
-    for stored in state.streams:
-        row = spikes.add((stored.stream, stored.sku))
-        for name, number in zip(running.FLOATS, stored.numbers, strict=True):
-            getattr(running, name)[row] = number
-        for name, whole in zip(running.WHOLES, stored.wholes, strict=True):
-            getattr(running, name)[row] = whole
-        if stored.held:
-            running.held[:, row], running.factor[:, row] = stored.held, stored.factor
-        if stored.burst is not None:
-            spikes.bursts[row] = stored.burst
-        elif stored.held:
-            awake.append(row)
-    spikes.awake = np.array(awake, dtype=np.int64)
-    spikes.is_awake = set(awake)
+    table, running = state.table, spikes.streams
+    rows = np.array([spikes.add(key) for key in zip(table.streams, table.skus, strict=True)], dtype=np.int64)
+    if not rows.size:
+        return
+    numbers = np.frombuffer(table.numbers, dtype="<f8").reshape(len(running.FLOATS), -1)
+    for name, values in zip(running.FLOATS, numbers, strict=True):
+        getattr(running, name)[rows] = values
+    wholes = np.frombuffer(table.wholes, dtype="<i8").reshape(len(running.WHOLES), -1)
+    for name, values in zip(running.WHOLES, wholes, strict=True):
+        getattr(running, name)[rows] = values
+    alert = rows[np.frombuffer(table.awake, dtype="<i4")]
+    if alert.size:
+        running.held[:, alert] = np.frombuffer(table.held, dtype="<f4").reshape(-1, alert.size)
+        kind = "u1" if len(table.factor) == alert.size * len(running.factor) else "<f8"
+        running.factor[:, alert] = np.frombuffer(table.factor, dtype=kind).reshape(-1, alert.size)
+    spikes.bursts = {int(rows[at]): burst for at, burst in table.bursts}
+    spikes.awake = np.array([row for row in alert.tolist() if row not in spikes.bursts], dtype=np.int64)
+    spikes.is_awake = set(spikes.awake.tolist())
 
 
 def cue_state(cues: CueBook) -> CueState:
     """Return the state of the cumulative counts, sorted by key."""
+    tallies = cues.tallies
     return CueState(
-        [
-            (session, sku, tally)
-            for session, items in sorted(cues.tallies.items())
-            for sku, tally in sorted(items.items())
-        ],
-        [
-            (known, session, sku, region, counts[0], counts[1])
-            for known, waiting in sorted(cues.ahead.items())
-            for (session, sku, region), counts in sorted(waiting.items())
-        ],
+        [(session, sku, tallies[session][sku]) for session in sorted(tallies) for sku in sorted(tallies[session])],
+        cues.ahead.state(),
     )
 
 
-def load_cues(cues: CueBook, state: CueState, bin_ms: int) -> None:
-    """Put stored counts back; `bin_ms` is the bin width they were kept with."""
+def load_cues(cues: CueBook, state: CueState) -> None:
+    """Put stored counts back."""
     for session, sku, tally in state.tallies:
         cues.tallies.setdefault(session, {})[sku] = tally
-    for known, session, sku, region, orders, units in state.ahead:
-        cues.add(session, sku, region, ceil_to(known + bin_ms, cues.bin_ms) - cues.bin_ms, orders, units)
+    cues.ahead.load(state.ahead)
     cues.rebuild()

@@ -54,14 +54,18 @@ class SessionBook:
         self._zone = ZoneInfo(catalogue.zone)
         self._planned = {key: _scope(session) for key, session in catalogue.sessions.items()}
         self._rooms = catalogue.session_of_room
-        self._scopes: list[Scope] = []
+        self.scopes: list[Scope] = []
         self._codes: dict[str, int] = {}
         self._named: dict[str, Scope] = {}
         self._days: dict[tuple[str, str, int], Scope] = {}
 
     def scope(self, code: int) -> Scope:
-        """Return the scope of a code given by `codes`."""
-        return self._scopes[code]
+        """Return the scope behind a code."""
+        return self.scopes[code]
+
+    def code_of(self, session_id: str) -> int:
+        """Return the code of a session id that this book, or an earlier one, has given out."""
+        return self._intern(self.named(session_id))
 
     def named(self, session_id: str) -> Scope:
         """Return the scope of a session id that this book, or an earlier one, has given out."""
@@ -99,11 +103,13 @@ class SessionBook:
 
     def code(self, session_id: str | None, room: str | None, shop: str, at: int) -> int:
         """Return the code of the session of a sale at `at`; codes live as long as this book."""
-        scope = self.resolve(session_id, room, shop, at)
+        return self._intern(self.resolve(session_id, room, shop, at))
+
+    def _intern(self, scope: Scope) -> int:
         code = self._codes.get(scope.session_id)
         if code is None:
-            code = self._codes[scope.session_id] = len(self._scopes)
-            self._scopes.append(scope)
+            code = self._codes[scope.session_id] = len(self.scopes)
+            self.scopes.append(scope)
         return code
 
     def steady(self, session_id: str | None, room: str | None, shop: str, minute: int) -> bool:

@@ -7,22 +7,28 @@ from typing import Final
 import msgspec
 
 from supplychain.domain.errors import InvalidInputError
+from supplychain.watching.ahead import AheadState
 from supplychain.watching.burst import Burst
 from supplychain.watching.cues import Tally
 
 VERSION: Final = 1
 
 
-class StreamState(msgspec.Struct, array_like=True):
-    """One stream of the detector; `held` and `factor` are the bins in the guard, empty while it sleeps."""
+class StreamTable(msgspec.Struct, array_like=True):
+    """The streams of a detector, sorted by key, as packed columns.
 
-    stream: str
-    sku: str
-    numbers: list[float]
-    wholes: list[int]
-    held: list[float] = []
-    factor: list[float] = []
-    burst: Burst | None = None
+    `numbers` and `wholes` have a column per stream. `awake` lists those with bins in the guard, whose orders are in `held`;
+    `factor` has their planned factors as bytes 0 and 1, or as floats if there are others.
+    """
+
+    streams: list[str] = []
+    skus: list[str] = []
+    numbers: bytes = b""
+    wholes: bytes = b""
+    awake: bytes = b""
+    held: bytes = b""
+    factor: bytes = b""
+    bursts: list[tuple[int, Burst]] = []
 
 
 class DetectorState(msgspec.Struct, array_like=True):
@@ -35,14 +41,14 @@ class DetectorState(msgspec.Struct, array_like=True):
     swept: int = 0
     gaps: list[tuple[int, int]] = []
     pending: list[tuple[int, str, str, int]] = []
-    streams: list[StreamState] = []
+    table: StreamTable = msgspec.field(default_factory=StreamTable)
 
 
 class CueState(msgspec.Struct, array_like=True):
     """Cumulative counts, and counts that are known only from a later bin on."""
 
     tallies: list[tuple[str, str, Tally]] = []
-    ahead: list[tuple[int, str, str, str, int, int]] = []
+    ahead: AheadState = msgspec.field(default_factory=AheadState)
 
 
 class PartitionState(msgspec.Struct, array_like=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from supplychain.watching.sessions import SHIP_WITHIN_MINUTES
 
 PAID, CANCELLED, REFUNDED, RETURNED, CREATED = range(5)
 """Codes of the kinds of sale events."""
+
+_row = partial(tuple.__new__, WindowDelta)
+"""A named tuple from a tuple of its fields, without a call into Python for each."""
 
 
 class WindowBook:
@@ -65,13 +68,13 @@ class WindowBook:
             np.where(kind == RETURNED, qty, 0),
             np.where(paid, qty * sales.price[chosen], 0),
         )
-        heads = [key[groups.first].tolist() for key in keys]
-        sums = [groups.sums(amount).tolist() for amount in amounts]
-        return list(self._named(heads, sums))
-
-    def _named(self, heads: list[list[int]], sums: list[list[int]]) -> Iterator[WindowDelta]:
         scope, skus, regions = self.lines.book.scope, self.lines.skus, self.lines.regions
-        for session, sku, region, channel, due, happened, known, *amounts in zip(*heads, *sums, strict=True):
-            yield WindowDelta(
-                scope(session).session_id, skus[sku], regions[region], CHANNELS[channel], due, happened, known, *amounts
-            )
+        session, sku, region, channel, due, happened, known_at = (key[groups.first].tolist() for key in keys)
+        sums = [groups.sums(amount).tolist() for amount in amounts]
+        names = (
+            [scope(code).session_id for code in session],
+            [skus[code] for code in sku],
+            [regions[code] for code in region],
+            [CHANNELS[code] for code in channel],
+        )
+        return list(map(_row, zip(*names, due, happened, known_at, *sums, strict=True)))
