@@ -178,9 +178,22 @@ def horizon_features(past: History, origin: int, step: int, level: Floats, order
     is_open = past.frame.open_days[same] if len(same) else np.ones(1, dtype=bool)
     columns.append(np.full(rows, float(is_open.mean())))
     columns.append(_year_ago(past, target, origin) / level)
-    columns.append(_calendar(past, target, origin))
+    columns.append(calendar_factor(past, origin, step))
     columns.extend((weekday_quantiles(ordered, step, OWN_LEVELS) / level[:, None]).T)
     return np.column_stack(columns).astype(np.float32)
+
+
+def calendar_factor(past: History, origin: int, step: int) -> Floats:
+    """Calendar factor of the target day over that of the last four weeks, N values; 1 without an outlook.
+
+    Bounded to a factor of 20: a campaign multiplies demand, a faulty prior must not multiply it without end.
+    """
+    target = origin + step
+    if past.outlook is None or target >= past.outlook.shape[1]:
+        return np.ones(past.sums.shape[0])
+    usual = past.outlook[:, max(0, origin - 28) : max(origin, 1)].mean(axis=1)
+    factor = past.outlook[:, target] / np.maximum(usual, 1e-9)
+    return np.asarray(np.clip(np.nan_to_num(factor, nan=1.0), 0.05, 20.0)[past.group_index])
 
 
 def _running(values: Floats) -> Floats:
@@ -283,14 +296,6 @@ def _year_ago(past: History, target: int, origin: int) -> Floats:
         return np.full(past.sums.shape[0], np.nan)
     stop = min(centre + 4, origin)
     return _share(past.sums, past.counts, stop, stop - (centre - 3))
-
-
-def _calendar(past: History, target: int, origin: int) -> Floats:
-    """Calendar factor of the target day over that of the last four weeks; NaN without an outlook."""
-    if past.outlook is None or target >= past.outlook.shape[1]:
-        return np.full(past.sums.shape[0], np.nan)
-    usual = past.outlook[:, max(0, origin - 28) : max(origin, 1)].mean(axis=1)
-    return np.asarray((past.outlook[:, target] / np.maximum(usual, 1e-9))[past.group_index])
 
 
 def _month_day(day: int) -> float:

@@ -13,7 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from supplychain.forecasting.frames import DailyFrame, Flags, Floats, Ints
-from supplychain.forecasting.item_features import History, history, horizon_features, levels, origin_features
+from supplychain.forecasting.item_features import (
+    HORIZON_FEATURES,
+    ORIGIN_FEATURES,
+    History,
+    calendar_factor,
+    history,
+    horizon_features,
+    levels,
+    origin_features,
+)
 from supplychain.forecasting.weekday_quantiles import ordered_past
 
 FIRST_ORIGIN = 28  # columns of history a training origin needs
@@ -22,7 +31,7 @@ YOUNGEST_AGE = 56  # days up to which a cut history is drawn
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Rows of one matrix: features, target over level, level, age of the origin in days, series."""
+    """Rows of one matrix: features, target over scale, scale (level times calendar), age of the origin in days, series."""
 
     features: NDArray[np.float32]
     ratio: Floats
@@ -92,12 +101,13 @@ def training_origins(columns: int, horizon: int, most: int, step: int) -> Ints:
 
 
 def prediction_features(past: History, steps: Ints) -> tuple[list[NDArray[np.float32]], Floats]:
-    """Features per step at the end of the history, and the level that multiplies what the model says."""
+    """Features per step at the end of the history, and the S x N scales that multiply what the model says."""
     origin = past.frame.pieces.shape[1]
     level = levels(past, origin)
     fixed = origin_features(past, origin, level)
     ordered = ordered_past(past.frame.pieces, past.counts, origin)
-    return [np.hstack([fixed, horizon_features(past, origin, int(step), level, ordered)]) for step in steps], level
+    parts = [np.hstack([fixed, horizon_features(past, origin, int(step), level, ordered)]) for step in steps]
+    return parts, np.stack([level * calendar_factor(past, origin, int(step)) for step in steps])
 
 
 def _rows_at(past: History, origin: int, horizon: int, usable: Flags) -> Rows:
@@ -106,10 +116,15 @@ def _rows_at(past: History, origin: int, horizon: int, usable: Flags) -> Rows:
     ordered = ordered_past(past.frame.pieces, past.counts, origin)
     index = np.flatnonzero(usable)
     width = past.frame.pieces.shape[1]
-    features, ratios = [], []
-    for step in range(horizon):
+    steps = [
+        step for step in range(horizon) if past.frame.open_days[origin + step]
+    ]  # a closed day is known, not learned
+    scales = [level * calendar_factor(past, origin, step) for step in steps]
+    features = [np.zeros((0, len(ORIGIN_FEATURES) + len(HORIZON_FEATURES)), dtype=np.float32)]
+    ratios = [np.zeros(0)]
+    for step, scale in zip(steps, scales, strict=True):
         features.append(np.hstack([fixed, horizon_features(past, origin, step, level, ordered)])[index])
-        ratios.append((past.frame.pieces[:, origin + step] / level)[index])
-    repeat = np.tile(level[index], horizon)
+        ratios.append((past.frame.pieces[:, origin + step] / scale)[index])
+    repeat = np.concatenate([np.zeros(0), *(scale[index] for scale in scales)])
     age = np.full(len(repeat), width - origin, dtype=np.int64)
-    return Rows(np.vstack(features), np.concatenate(ratios), repeat, age, np.tile(index, horizon))
+    return Rows(np.vstack(features), np.concatenate(ratios), repeat, age, np.tile(index, len(steps)))

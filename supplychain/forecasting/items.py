@@ -34,6 +34,7 @@ from supplychain.forecasting.item_rows import (
     training_rows,
     training_series,
 )
+from supplychain.forecasting.prior_record import RARELY_OPEN, open_weekdays
 
 VERSION = 1
 FEATURES = ORIGIN_FEATURES + HORIZON_FEATURES
@@ -70,12 +71,12 @@ class ItemSettings:
     most_series: int = 1_000
     most_origins: int = 40
     origin_step: int = 7
-    cut_share: float = 0.35
+    cut_share: float = 0.2
     half_life_days: float = 60.0
-    trees: int = 150
-    learning_rate: float = 0.08
+    trees: int = 120
+    learning_rate: float = 0.06
     leaves: int = 31
-    least_rows: int = 100
+    least_rows: int = 200
     seed: int = 1
     threads: int = 2
     coverage: float = 0.8
@@ -240,11 +241,11 @@ def drivers(model: ItemModel, frame: DailyFrame, key: str, step: int, most: int 
     if model.method != "lightgbm":
         return []
     past = history(frame)
-    parts, level = prediction_features(past, np.array([step]))
+    parts, scale = prediction_features(past, np.array([step]))
     row = frame.keys.index(key)
     middle = min(model.settings.levels, key=lambda value: abs(value - 0.5))
     raw = _load(model.heads[str(middle)]).predict(parts[0][row : row + 1], pred_contrib=True)
-    effects = [float(value) * float(level[row]) for value in np.asarray(raw).ravel().tolist()]
+    effects = [float(value) * float(scale[0, row]) for value in np.asarray(raw).ravel().tolist()]
     named = sorted(zip(FEATURES, effects[:-1], strict=True), key=lambda pair: -abs(pair[1]))
     shown = named[:most]
     return [*shown, ("everything else", sum(effects) - sum(effect for _, effect in shown))]
@@ -266,11 +267,10 @@ def _train(rows: Rows, use: NDArray[np.bool_], chosen: ItemSettings) -> dict[str
             "learning_rate": chosen.learning_rate,
             "num_leaves": chosen.leaves,
             "min_data_in_leaf": chosen.least_rows,
-            "feature_fraction": 0.5,
+            "feature_fraction": 0.4,
             "bagging_fraction": 0.7,
             "bagging_freq": 1,
             "lambda_l2": 5.0,
-            "extra_trees": True,
             "seed": chosen.seed,
             "deterministic": True,
             "force_col_wise": True,
@@ -290,15 +290,22 @@ def _load(text: str) -> Any:
 
 def _heads_at(model: ItemModel, past: History, steps: Ints) -> tuple[Floats, Floats]:
     """Raw quantiles N x S x L and means N x S, in pieces."""
-    parts, level = prediction_features(past, steps)
+    parts, scale = prediction_features(past, steps)
     stacked = np.vstack(parts)
-    shape = (len(steps), len(level))
     out = {}
     for name, text in model.heads.items():
-        ratio = np.asarray(_load(text).predict(stacked, num_threads=model.settings.threads)).reshape(shape)
-        out[name] = np.maximum(ratio, 0.0).T * level[:, None]
-    grid = np.stack([out[str(level_)] for level_ in model.settings.levels], axis=-1)
-    return grid, out[MEAN]
+        ratio = np.asarray(_load(text).predict(stacked, num_threads=model.settings.threads)).reshape(scale.shape)
+        out[name] = (np.maximum(ratio, 0.0) * scale).T
+    opens = _opens(past.frame, steps)[None, :]
+    grid = np.stack([out[str(level_)] * opens for level_ in model.settings.levels], axis=-1)
+    return grid, out[MEAN] * opens
+
+
+def _opens(frame: DailyFrame, steps: Ints) -> Floats:
+    """0 for a day on whose weekday the trade is as good as never open, else 1."""
+    shares = np.asarray(open_weekdays(frame.days, frame.open_days))
+    target = frame.first_day + frame.pieces.shape[1] + steps
+    return np.where(shares[(target + 3) % 7] < RARELY_OPEN, 0.0, 1.0)
 
 
 def _calibrate(model: ItemModel, unseen: DailyFrame, outlook: Floats | None) -> ItemModel:
@@ -345,9 +352,9 @@ def _segments(past: History) -> tuple[Floats, tuple[str, ...]]:
 
 
 def _held_out(rows: int, seed: int) -> NDArray[np.bool_]:
-    """A fifth of the series, for calibration alone."""
+    """A seventh of the series, for calibration alone."""
     held = np.zeros(rows, dtype=bool)
-    held[np.random.default_rng(seed).permutation(rows)[: rows // 5]] = True
+    held[np.random.default_rng(seed).permutation(rows)[: rows // 7]] = True
     return held
 
 

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from supplychain.forecasting.frames import Flags, Floats, Ints
-from supplychain.forecasting.prior_record import FittedPrior, Season, level_prior, weekday_prior
+from supplychain.forecasting.prior_record import FittedPrior, Season, level_prior, open_weekdays, weekday_prior
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,17 +221,6 @@ def prophet_as_it_comes(
         out = model.predict(pd.DataFrame({"ds": pd.to_datetime(ahead, unit="D")}))
     low, middle, high = (np.maximum(out[name].to_numpy(), 0.0) for name in ("yhat_lower", "yhat", "yhat_upper"))
     return low, middle, high
-
-
-def open_weekdays(days: Ints, open_days: Flags) -> tuple[float, ...]:
-    """Share of open days for each weekday, Monday first, over the last eight weeks; 1 for a weekday not seen."""
-    recent = slice(max(0, len(days) - 56), None)
-    weekday = (days[recent] + 3) % 7
-    shares = []
-    for number in range(7):
-        mine = open_days[recent][weekday == number]
-        shares.append(float(mine.mean()) if len(mine) else 1.0)
-    return tuple(shares)
 
 
 def _quiet() -> None:

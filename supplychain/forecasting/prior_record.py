@@ -227,3 +227,14 @@ def weekday_prior(key: str, first_day: int, pieces: Floats, usable: Flags, reaso
         noise,
         weekdays=tuple(factors),
     )
+
+
+def open_weekdays(days: Ints, open_days: Flags) -> tuple[float, ...]:
+    """Share of open days for each weekday, Monday first, over the last eight weeks; 1 for a weekday not seen."""
+    recent = slice(max(0, len(days) - 56), None)
+    weekday = (days[recent] + 3) % 7
+    shares = []
+    for number in range(7):
+        mine = open_days[recent][weekday == number]
+        shares.append(float(mine.mean()) if len(mine) else 1.0)
+    return tuple(shares)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from supplychain.forecasting.prior import AggregateSeries, PriorSettings, fit_prior, fit_priors, open_weekdays
-from supplychain.forecasting.prior_record import FittedPrior, Season, from_json
+from supplychain.forecasting.prior import AggregateSeries, PriorSettings, fit_prior, fit_priors
+from supplychain.forecasting.prior_record import FittedPrior, Season, from_json, open_weekdays
 
 FIRST = 20_454  # 2026-01-01
 
