@@ -21,7 +21,7 @@ Part = tuple[Ints, Ints, Ints, Ints, Ints]
 
 
 class AheadState(msgspec.Struct, array_like=True):
-    """Stored front: names, and known bins, and columns of (session, SKU, region, orders, pieces) as packed integers."""
+    """Stored front: names, known bins, and columns of (session, SKU, region, orders, pieces) as packed integers."""
 
     bin_ms: int = 0
     sessions: list[str] = []
@@ -109,11 +109,11 @@ class Ahead:
 
     def load(self, state: AheadState) -> None:
         """Put a stored front back; what the catalogue no longer knows is left out, another bin width is rounded up."""
-        if not state.columns:
+        if not state.known:
             return
-        known, session, sku, region, orders, units = (
-            np.frombuffer(state.columns, dtype="<i8").reshape(6, -1).astype(np.int64)
-        )
+        known = np.frombuffer(state.known, dtype="<i8")
+        session, sku, region = np.frombuffer(state.codes, dtype="<i4").reshape(3, -1)
+        orders, units = np.frombuffer(state.counts, dtype="<i8").reshape(2, -1).astype(np.int64)
         session = np.array([self.lines.book.code_of(name) for name in state.sessions], dtype=np.int64)[session]
         sku = np.array([self.lines.sku_code(name) for name in state.skus], dtype=np.int64)[sku]
         region = np.array([self.lines.region_code(name) for name in state.regions], dtype=np.int64)[region]
