@@ -69,6 +69,7 @@ def serve(services: Services, stop: threading.Event | None = None) -> None:
     config = uvicorn.Config(
         build(services),
         log_config=None,
+        log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=_GRACE_SECONDS,
         server_header=False,

@@ -20,6 +20,8 @@ _GRID: Final = "rgba(139,149,165,.22)"
 _SPIKE_BAND: Final = "rgba(217,130,43,.16)"
 _SLOT_BANDS: Final[Mapping[str, str]] = {"pitch": "rgba(139,149,165,.13)", "flash_offer": "rgba(91,118,224,.13)"}
 
+_LABELS: Final = 6
+"""More bands than this are drawn without names, which would cover each other."""
 _STEP: Final = 30 * SECOND
 _PER_MINUTE: Final = MINUTE // _STEP
 
@@ -159,6 +161,8 @@ def rates_data(
             for slot in slots
             if slot["kind"] == kind and slot["starts_at"] <= max(now, last) and slot["ends_at"] >= first
         ]
+        if len(mine) > _LABELS:
+            mine = [{**one, "label": None} for one in mine]
         series[band]["markArea"]["data"] = _bands(mine, first, max(now, last), zone)
 
 

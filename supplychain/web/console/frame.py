@@ -113,7 +113,6 @@ class Live:
 
     async def tick(self) -> None:
         """Read once and paint."""
-        say, formats = self._visit.say, self._visit.formats
         try:
             data = await read(self._load)
         except SupplyChainError as fault:
@@ -125,7 +124,7 @@ class Live:
             return
         self._good_wall = self._visit.front.wall()
         self._paint(data)
-        show(self._note, f'<span class="fresh">{say("updated", age=formats.age(0))}</span>')
+        show(self._note, fresh(self._visit))
 
     def now(self) -> None:
         """Read at once, without waiting for the next turn."""
@@ -140,6 +139,13 @@ class Live:
         seconds = (wall - self._good_wall) / 1_000 if self._good_wall is not None else 0
         words = self._visit.say("stale", age=self._visit.formats.age(seconds), why=why)
         show(self._note, f'<span class="fresh old" role="status">{escape(words)}</span>')
+
+
+def fresh(visit: Visit) -> str:
+    """Return when the data on the page were read, as HTML."""
+    wall, formats = visit.front.wall(), visit.formats
+    at = f"{formats.clock(wall, seconds=True)} {formats.offset(wall)}"
+    return f'<span class="fresh">{visit.say("updated", at=at)}</span>'
 
 
 @dataclass(frozen=True)

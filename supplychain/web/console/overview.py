@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import quote
 
 from nicegui import ui
 
@@ -171,7 +172,7 @@ class _Board:
         say, formats = self.visit.say, self.visit.formats
         ends = say("ends.in", age=formats.age((room["ends_at"] - now) / 1_000))
         head = f"{text(room['room'])}{chip(say('live'), 'live').html}"
-        with ui.link(target=f"/rooms/{room['session']}").classes("panel room-card"):
+        with ui.link(target=f"/rooms/{quote(room['session'], safe='')}").classes("panel room-card"):
             html(f'<div class="title">{head}</div><div class="small muted">{text(room["host"])} · {text(ends)}</div>')
             chart = ui.echart(charts.spark(formats.zone)).style("height:74px;width:100%;margin-top:6px")
             return html(), chart

@@ -34,6 +34,7 @@ def load(visit: Visit, session: str, sku: str | None) -> Seen:
     board = visit.front.board
     room = board.room(session)
     spikes = [spike for spike in room["spikes"] if sku in {None, spike["sku"]}]
+    room["slots"] = [slot for slot in room["slots"] if sku in {None, slot["sku"]}]
     forecast = board.forecast(session, sku) if sku else []
     return Seen(room["now"], room, board.rates(session, sku, _MINUTES), spikes, forecast)
 

@@ -11,7 +11,7 @@ from nicegui import ui
 
 from supplychain.web.console.controls import button
 from supplychain.web.console.dialogs import ask_reason, attempt, well_done
-from supplychain.web.console.frame import Frame, Visit, frame, read
+from supplychain.web.console.frame import Frame, Visit, frame, fresh, read
 from supplychain.web.console.tables import Column, chip, html, loose, show, table, text
 from supplychain.web.ports import Row
 
@@ -82,7 +82,7 @@ class _Tuning:
         say = self.visit.say
         self.rows, self.changes = tuning["values"], {}
         show(self.status, f'<span class="strong">{text(say("tuning.active", n=tuning["version"]))}</span>')
-        show(self.place.note, f'<span class="fresh">{say("updated", age=self.visit.formats.age(0))}</span>')
+        show(self.place.note, fresh(self.visit))
         self._draw_values()
         self._draw_versions(versions)
         await self._look()
