@@ -103,11 +103,12 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] 
         records = dict(await fetch(consumer, active_partitions, timeout=timeout, max_records=max_records))
         if records:
             # Faust takes a full round from one partition and leaves the others for later rounds: with a backlog one
-            # partition runs seconds ahead. Take what the others already have in memory, without waiting.
-            waiting = [tp for tp in active_partitions or () if tp not in records and tp.topic in self.consumer.sources]
-            for tp in waiting:
-                fetcher = consumer._fetcher  # noqa: SLF001  # Faust's own thread does the same
-                held = fetcher._records.get(tp)  # noqa: SLF001
+            # partition runs seconds ahead. Take what the others already have in memory, without waiting. (The set of
+            # active partitions belongs to the other thread and may change: it can be asked, not walked.)
+            fetcher = consumer._fetcher  # noqa: SLF001  # Faust's own thread does the same
+            for tp, held in list(fetcher._records.items()):  # noqa: SLF001
+                if tp in records or tp.topic not in self.consumer.sources or tp not in (active_partitions or ()):
+                    continue
                 if isinstance(held, FetchResult) and not fetcher._subscriptions.reassignment_in_progress:  # noqa: SLF001
                     records.update(await fetch(consumer, {tp}, timeout=0, max_records=max_records))
         return {

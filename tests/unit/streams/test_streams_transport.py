@@ -7,15 +7,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
-from aiokafka.record import MemoryRecords
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
 from streams.chunks import Chunk, Custody, Entry, Retained, chunk_topic, make_app
-from streams.chunks.transport import ChunkConsumer, Fetched, Intake, LostLogError, Unwrapped
+from streams.chunks.transport import ChunkConsumer, Fetched, Intake, LostLogError
 
 SALES = TP("sales.v1", 0)
 PLAIN = TP("plain.v1", 0)
@@ -379,34 +375,3 @@ def test_only_named_sources_can_be_read_in_chunks(tmp_path: Path) -> None:
             chunk_topic(rig.app, "plain.v1")
 
     _run(scene())
-
-
-def _fetched(topic: str, wrapped: bool) -> list[Any]:
-    builder = DefaultRecordBatchBuilder(
-        magic=2, compression_type=0, is_transactional=0, producer_id=-1, producer_epoch=-1, base_sequence=-1,
-        batch_size=100_000,
-    )  # fmt: skip
-    for number in range(50):
-        builder.append(number, 1_000 + number, b"k", str(number).encode(), [("trace", b"t")])
-    place = TopicPartition(topic, 0)
-    read = PartitionRecords(place, MemoryRecords(bytes(builder.build())), [], 3, None, None, True, 0)
-    result = FetchResult.__new__(FetchResult)
-    result._partition_records = read
-    held: dict[Any, Any] = {} if wrapped else Unwrapped(frozenset({"sales.v1"}))
-    held[place] = result
-    return list(held[place]._partition_records)
-
-
-def test_unwrapped_records_make_the_same_chunk() -> None:
-    bare, wrapped = _fetched("sales.v1", wrapped=False), _fetched("sales.v1", wrapped=True)
-    assert not isinstance(bare[0], ConsumerRecord)
-    chunk, same = Chunk.of("sales.v1", 0, bare), Chunk.of("sales.v1", 0, wrapped)
-    assert (chunk.first, chunk.last) == (3, 49)  # the fetch began inside the batch
-    assert chunk.values == same.values
-    assert chunk.keys == same.keys
-    assert chunk.timestamps == same.timestamps
-    assert [tuple(headers) for headers in chunk.headers] == [tuple(headers) for headers in same.headers]
-
-
-def test_records_of_other_topics_stay_wrapped() -> None:
-    assert all(isinstance(record, ConsumerRecord) for record in _fetched("plain.v1", wrapped=False))
