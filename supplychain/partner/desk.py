@@ -56,6 +56,7 @@ class Desk:
         self._handing_over = Lock()
         self._webhooks: dict[str, str] = {}
         self._noise: dict[str, str] = {}
+        self._events: set[str] = set()
         self._answers_waiting: list[SupplierAnswer] = []
         self._stock_waiting: list[StockReport] = []
         self._counts: Counter[str] = Counter()
@@ -93,7 +94,7 @@ class Desk:
             return True
 
     def take_event(self, value: bytes | None) -> bool:
-        """Take a record of the allocations topic; False when it is no news, or no allocation event."""
+        """Take a record of the allocations topic; False when it came before, or is no allocation event."""
         try:
             event = decode_json(value or b"")
             identity, movement = str(event["id"]), msgspec.convert(event["data"], Movement)
@@ -102,10 +103,11 @@ class Desk:
                 self._counts["allocations_unreadable"] += 1
             return False
         with self._state:
-            if not self._world.on_movement(movement, identity):
+            if identity in self._events:
                 self._counts["allocation_duplicates"] += 1
                 return False
             self._journal.write(Told("movement", movement=movement, identity=identity))
+            self._heard(movement, identity)
             self._state.notify_all()
             return True
 
@@ -113,9 +115,7 @@ class Desk:
         """Wait until so many allocation events have come in; False when they have not after `seconds`."""
         deadline = monotonic() + seconds
         with self._state:
-            return self._state.wait_for(
-                lambda: len(self._world.movements) >= count, timeout=max(0.0, deadline - monotonic())
-            )
+            return self._state.wait_for(lambda: len(self._events) >= count, timeout=max(0.0, deadline - monotonic()))
 
     def advance(self, to: int) -> Advanced:
         """Move business time to `to` and hand over what happened; the same `to` again only repeats what was not confirmed."""
@@ -142,7 +142,8 @@ class Desk:
                 "order_duplicates": self._counts["order_duplicates"],
                 "order_conflicts": self._counts["order_conflicts"],
                 "orders_unauthorized": self._counts["orders_unauthorized"],
-                "allocations_received": len(world.movements),
+                "allocations_received": len(self._events),
+                "allocations_outdated": self._counts["allocations_outdated"],
                 "allocation_duplicates": self._counts["allocation_duplicates"],
                 "allocations_unreadable": self._counts["allocations_unreadable"],
                 "answers_taken": self._counts["answers_taken"],
@@ -173,7 +174,7 @@ class Desk:
             self._webhooks[told.identity] = told.fingerprint
             self._world.on_order(told.order)
         elif told.movement is not None:
-            self._world.on_movement(told.movement, told.identity)
+            self._heard(told.movement, told.identity)
         elif told.kind == "advanced":
             self._keep(self._world.advance(told.to))
         elif told.kind == "answered":
@@ -182,6 +183,11 @@ class Desk:
         elif told.kind == "published":
             del self._stock_waiting[: told.count]
             self._counts["stock_published"] += told.count
+
+    def _heard(self, movement: Movement, identity: str) -> None:
+        self._events.add(identity)
+        if not self._world.on_movement(movement, identity):
+            self._counts["allocations_outdated"] += 1  # a newer version of the leg was here first
 
     def _keep(self, emissions: Emissions) -> None:
         self._answers_waiting += emissions.answers

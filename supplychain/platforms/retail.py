@@ -39,7 +39,7 @@ class RetailReplay:
     lines
         All lines of the file, from `read_lines`.
     starts_at, ends_at
-        UTC milliseconds; from the first to after the last line when None.
+        UTC milliseconds, moved on to whole minutes; from the first to after the last line when None.
 
     Attributes
     ----------
@@ -60,7 +60,7 @@ class RetailReplay:
         if not len(lines):
             raise InvalidInputError("the file has no lines", way_out="give the whole set")
         first, last = int(lines.at[0]), int(lines.at[-1])
-        self.starts_at = floor_to(first, MINUTE) if starts_at is None else starts_at
+        self.starts_at = floor_to(first, MINUTE) if starts_at is None else ceil_to(starts_at, MINUTE)
         self.ends_at = ceil_to(last + 1, MINUTE) if ends_at is None else min(ends_at, ceil_to(last + 1, MINUTE))
         part = lines.between(self.starts_at, self.ends_at)
         self.excluded: Counter[str] = part.excluded

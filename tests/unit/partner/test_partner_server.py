@@ -96,13 +96,15 @@ def signed(
     return sent, dict(zip(names, (identity, str(int(stamp.timestamp())), signature), strict=True))
 
 
-def allocation(leg: str, number: int = 1) -> bytes:
-    movement = Movement(
-        f"move-{number}", "out" if leg == "out" else "in", 1, None, "create", f"moved-{number}", "A", 20, "WH", "WH-2",
-        AT + HOUR, AT + 2 * HOUR,
+def moved(leg: str, version: int = 1, number: int = 1) -> Movement:
+    return Movement(
+        f"move-{number}", "out" if leg == "out" else "in", version, None, "create" if version == 1 else "amend",
+        f"moved-{number}", "A", 20, "WH", "WH-2", AT + HOUR, AT + 2 * HOUR,
     )  # fmt: skip
-    identity = derive("allocation", f"move-{number}", leg, 1)
-    return cloud_event("movement", identity, "/planning", f"moved-{number}", AT, movement, "WH")
+
+
+def allocation(leg: str) -> bytes:
+    return cloud_event("movement", derive("allocation", leg), "/planning", "moved-1", AT, moved(leg), "WH")
 
 
 def test_an_order_is_answered_signed_and_received() -> None:
@@ -263,7 +265,13 @@ def test_allocation_events_count_once_and_nonsense_is_counted() -> None:
     assert (counts["allocations_received"], counts["allocation_duplicates"]) == (2, 1)
     assert counts["allocations_unreadable"] == 4
     assert place.advance(AT + 5 * HOUR, allocations=2)["stock_published"] == 2
-    late = place.call("POST", "/advance", json={"to": AT + 6 * HOUR, "allocations": 3, "seconds": 0.01})
+    newer = cloud_event("movement", "newer", "/planning", "moved-1", AT, moved("out", 3), "WH")
+    older = cloud_event("movement", "older", "/planning", "moved-1", AT, moved("out", 2), "WH")
+    assert place.desk.take_event(newer)
+    assert place.desk.take_event(older)
+    assert place.counts()["allocations_outdated"] == 1
+    assert place.advance(AT + 6 * HOUR, allocations=4)["stock_published"] == 0
+    late = place.call("POST", "/advance", json={"to": AT + 6 * HOUR, "allocations": 5, "seconds": 0.01})
     assert late.status_code == 503
 
 
