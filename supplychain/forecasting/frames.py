@@ -18,6 +18,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 DAY_MS = 86_400_000
+DEAREST = 1e9  # a higher price of one piece is a fault of its source
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,8 +159,9 @@ def daily_frame(
     amount = lines["pieces"].to_numpy()
     np.add.at(total, cell, amount)
     np.add.at(orders, cell, 1.0)
-    np.add.at(turnover, cell, amount * np.nan_to_num(lines["price"].to_numpy()))
-    price = np.divide(turnover, total, out=np.full(shape, np.nan), where=total > 0.0)
+    paid = lines["price"].to_numpy()
+    np.add.at(turnover, cell, amount * np.where((paid > 0.0) & (paid < DEAREST), paid, 0.0))
+    price = np.divide(turnover, total, out=np.full(shape, np.nan), where=turnover > 0.0)
     open_days = total.any(axis=0) if weekly_closed and shape[0] else np.ones(shape[1], dtype=bool)
     group = tuple((groups or {}).get(str(name), "") for name in names)
     return DailyFrame(tuple(str(name) for name in names), first_day, total, price, orders, np.asarray(open_days), group)

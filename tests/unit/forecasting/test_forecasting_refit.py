@@ -1,0 +1,76 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from supplychain.forecasting.frames import DailyFrame
+from supplychain.forecasting.items import ItemSettings, predict_items
+from supplychain.forecasting.prior import PriorSettings
+from supplychain.forecasting.refit import Candidate, compare, outlook, refit
+from supplychain.forecasting.trade_calendar import TradeCalendar, campaigns_from
+
+SMALL = ItemSettings(trees=15, learning_rate=0.2, least_rows=20, threads=1, leaves=7)
+FIRST = 20_454  # 2026-01-01
+CALENDAR = TradeCalendar(
+    "",
+    campaigns_from([{"name": f"c{i}", "start": day, "end": day} for i, day in enumerate(("02-10", "03-12", "04-20"))]),
+)
+ONE = TradeCalendar("", campaigns_from([{"name": "sale", "start": "2026-02-10", "end": "2026-02-14"}]))
+
+
+def world(days: int = 110) -> DailyFrame:
+    """Items of two groups; the first triples in a campaign of five days."""
+    rng = np.random.default_rng(6)
+    lift = 1.0 + 2.0 * ONE.effects(np.arange(FIRST, FIRST + days))["campaign:sale"]
+    level = rng.uniform(3, 12, 60)[:, None]
+    pieces = rng.poisson(level * np.where(np.arange(60)[:, None] % 2 == 0, lift[None, :], 1.0)).astype(float)
+    groups = tuple(f"g{i % 2}" for i in range(60))
+    return DailyFrame(
+        tuple(f"s{i}" for i in range(60)),
+        FIRST,
+        pieces,
+        np.ones_like(pieces),
+        pieces,
+        np.ones(days, dtype=bool),
+        groups,
+    )
+
+
+def test_a_refit_hands_the_campaign_of_each_group_on() -> None:
+    frame = world()
+    learned = refit(frame, ONE, SMALL)
+    assert learned.degraded == {}
+    again = outlook(learned.priors, ONE, frame, 7)
+    assert again.shape == (2, 117)
+    inside = ONE.effects(np.arange(FIRST, FIRST + 117))["campaign:sale"] > 0
+    assert again[0, inside].mean() == pytest.approx(3.0, rel=0.2)
+    assert again[1, inside].mean() == pytest.approx(1.0, abs=0.2)
+    assert np.all(again[:, ~inside] == 1.0)
+
+
+def test_equal_learning_has_an_equal_version_and_other_data_another() -> None:
+    frame = world()
+    assert refit(frame, ONE, SMALL).version == refit(frame, ONE, SMALL).version
+    assert refit(frame.until(FIRST + 100), ONE, SMALL).version != refit(frame, ONE, SMALL).version
+
+
+def test_a_thin_frame_degrades_and_still_forecasts() -> None:
+    thin = world(20)
+    learned = refit(thin, CALENDAR, SMALL)
+    assert set(learned.degraded) == {"g0", "g1"}
+    assert np.all(np.isfinite(predict_items(learned.items, thin, range(7)).quantiles))
+
+
+def test_a_crippled_challenger_is_not_promoted_and_a_better_one_is() -> None:
+    frame = world()
+    good = Candidate("good", ONE, SMALL, PriorSettings(prophet_from_days=1_000))
+    crippled = Candidate(
+        "crippled", ONE, replace(SMALL, trees=1, learning_rate=0.01), PriorSettings(prophet_from_days=1_000)
+    )
+    rows, origins = np.arange(0, 60, 2), [96, 103]
+    verdict, scores = compare(frame, rows, origins, good, crippled, iter(range(100)).__next__)
+    assert not verdict.promoted
+    assert compare(frame, rows, origins, crippled, good, iter(range(100)).__next__)[0].promoted
+    assert {score.model for score in scores} == {"good", "crippled"}
+    with pytest.raises(ValueError, match="different names"):
+        compare(frame, rows, origins, good, good, iter(range(100)).__next__)
