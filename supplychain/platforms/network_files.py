@@ -58,9 +58,9 @@ def read_catalogue(files: Mapping[str, str | bytes]) -> tuple[Catalogue | None, 
     zone, money = _settings(texts.get(SETTINGS_FILE), findings)
     sheets = {table.file: _sheet(table, texts, ZoneInfo(zone), findings) for table in TABLES}
     findings.extend(check(sheets))
-    caps = {
-        row.values["sku"]: row.values.get("sale_cap_session") for row in sheets["skus.csv"].rows if "sku" in row.values
-    }
+    goods = sheets["skus.csv"]
+    known = [row.values for row in goods.rows if "sku" in row.values]
+    caps = None if goods.absent else {row["sku"]: row.get("sale_cap_session") for row in known}
     sessions: dict[str, Session] = {}
     if (text := texts.get(network_sessions.FILE)) is not None:
         sessions = read_sessions(text, ZoneInfo(zone), caps, findings)

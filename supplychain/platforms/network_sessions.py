@@ -47,7 +47,7 @@ class _File:
 
     lines: dict[Path, int]
     zone: ZoneInfo
-    skus: Mapping[str, int | None]
+    skus: Mapping[str, int | None] | None
     findings: list[Finding]
 
     def blame(self, path: Path, value: object, message: str) -> None:
@@ -78,14 +78,14 @@ class _File:
 
 
 def read_sessions(
-    text: str, zone: ZoneInfo, skus: Mapping[str, int | None], findings: list[Finding]
+    text: str, zone: ZoneInfo, skus: Mapping[str, int | None] | None, findings: list[Finding]
 ) -> dict[str, Session]:
     """Return the sessions of a file by id; what is wrong is added to `findings`.
 
     Parameters
     ----------
     skus
-        The known SKUs and the cap per session of each, None without one.
+        The known SKUs and the cap per session of each, None without one; None when no SKU could be read.
     """
     parsed = read_toml(FILE, text, findings)
     if parsed is None:
@@ -131,11 +131,11 @@ def _items(given: object, path: Path, file: _File) -> list[SessionItem]:
     for place, values in _records(given, _ITEM, path, file):
         sku = values.get("sku")
         at: Path = (*path, place)
-        if sku is not None and sku not in file.skus:
+        if sku is not None and file.skus is not None and sku not in file.skus:
             file.blame((*at, "sku"), sku, "no such SKU in skus.csv")
         if any(item.sku == sku for item in items):
             file.blame((*at, "sku"), sku, "the item comes twice in this session")
-        limit = file.skus.get(sku) if sku is not None else None
+        limit = file.skus.get(sku) if sku is not None and file.skus is not None else None
         if limit is not None and values.get("cap", 0) > limit:
             file.blame((*at, "cap"), values["cap"], f"above the cap of {limit} per session in skus.csv")
         if {"sku", "expected_orders"} <= values.keys():

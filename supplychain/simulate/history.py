@@ -1,6 +1,7 @@
 """A seeded past of the shelf: daily pieces by SKU and region, so that the first prior has something to learn from.
 
-Labelled synthetic wherever it is stored. Weekly rhythm, a slow trend, campaign days, overdispersed noise.
+Labelled synthetic wherever it is stored. Weekly rhythm, a slow trend, overdispersed noise; no campaigns, so that the prior's
+holiday terms stay what the calendar says.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from supplychain.domain.network import Catalogue, Channel
+from supplychain.simulate.purchases import regional_shares
 
 _WEEK = np.array([0.9, 0.88, 0.92, 0.98, 1.1, 1.2, 1.02])
 _SIZE = 6.0
@@ -31,8 +33,7 @@ def shelf_history(
         for item in session.items:
             expected[item.sku] = expected.get(item.sku, 0.0) + item.expected_orders * item.basket
     codes = sorted(catalogue.regions)
-    weights = np.array([catalogue.regions[code].weight for code in codes])
-    weights = weights / weights.sum()
+    weights = regional_shares(catalogue)
     skus = [sku for sku in sorted(catalogue.skus) if not catalogue.skus[sku].live_exclusive]
     random = np.random.Generator(np.random.PCG64(seed))
     for back in range(days - 1, -1, -1):

@@ -165,6 +165,7 @@ def test_missing_unknown_and_unreadable_files() -> None:
     assert [(one.file, one.message) for one in findings(offers_csv=None, tiers_csv=None)] == [
         ("offers.csv", "the file is missing")
     ]
+    assert [one.file for one in findings(skus_csv=None)] == ["skus.csv"], "what hangs on a missing file is not blamed"
     assert findings(sessions_toml=None, stock_csv=None, prices_csv=None) == []
     assert [one.file for one in findings(stocks_csv="a,b\n")] == ["stocks.csv"]
     catalogue, found = read_catalogue({**sample(), "tiers.csv": b"offer,from_pieces,unit_cost_minor\n\xff\xfe,1,2\n"})
