@@ -12,6 +12,7 @@ from threading import Event, Thread, current_thread, main_thread
 from typing import Final
 
 import uvicorn
+from fastapi import FastAPI
 
 from supplychain import telemetry
 from supplychain.broker.publisher import Publisher
@@ -82,11 +83,27 @@ def run_partner(
     answers = ServiceAnswers(service_url, secrets, wall_ms)
     publisher = Publisher(bootstrap_url, linger_ms=5, delivery_timeout_ms=30_000)
     desk = Desk(world, Journal(journal), answers, stock_publish(publisher))
-    stopped = Event()
-    threads = [Thread(target=_listen, args=(desk, bootstrap_url, stopped), name="allocations", daemon=True)]
+    workers: list[Callable[[Event], None]] = [lambda stopped: _listen(desk, bootstrap_url, stopped)]
     if wall_clock:
-        threads.append(Thread(target=_tick, args=(desk, stopped), name="clock", daemon=True))
-    server = _Server(uvicorn.Config(create_app(desk, secrets), log_config=None, access_log=False))
+        workers.append(lambda stopped: _tick(desk, stopped))
+    try:
+        _serve(create_app(desk, secrets), listener, workers, ready)
+    finally:
+        answers.close()
+        desk.close()
+        _close(publisher)
+
+
+def _serve(
+    app: FastAPI,
+    listener: socket.socket,
+    workers: Sequence[Callable[[Event], None]],
+    ready: Callable[[], None] | None,
+) -> None:
+    """Serve with the workers at its side; they are told to stop when the server does."""
+    stopped = Event()
+    threads = [Thread(target=worker, args=(stopped,), daemon=True) for worker in workers]
+    server = _Server(uvicorn.Config(app, log_config=None, access_log=False))
     try:
         for thread in threads:
             thread.start()
@@ -98,9 +115,6 @@ def run_partner(
         for thread in threads:
             thread.join(5.0)
         listener.close()
-        answers.close()
-        desk.close()
-        _close(publisher)
 
 
 class _Server(uvicorn.Server):
