@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic, OffsetSpec
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic
 
 from supplychain.domain.errors import SettingsError, UnavailableError
 
 _PAUSE_SECONDS: Final = 0.05
+_NO_GROUP: Final = "administration"
 _NOT_YET: Final = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
@@ -77,8 +78,10 @@ class Topics:
     """
 
     def __init__(self, bootstrap: str, *, timeout: float = 10.0, options: Mapping[str, Any] | None = None) -> None:
-        self._admin = AdminClient({"bootstrap.servers": bootstrap, **(options or {})})
+        self._options = {"bootstrap.servers": bootstrap, **(options or {})}
+        self._admin = AdminClient(self._options)
         self._timeout = timeout
+        self._readers: dict[str, Consumer] = {}
 
     def cluster_id(self) -> str:
         """Return the id the broker gives itself; on the embedded broker take the one of its start instead.
@@ -165,9 +168,12 @@ class Topics:
         places = [TopicPartition(topic, number) for topic in topics for number in range(present.get(topic, 0))]
         if not places:
             return {}
-        low = self._offsets(places, OffsetSpec.earliest())
-        high = self._offsets(places, OffsetSpec.latest())
-        return {place: Watermarks(low[place], high[place]) for place in low}
+        reader = self._reader(_NO_GROUP)
+        marks: dict[tuple[str, int], Watermarks] = {}
+        for place in places:
+            low, high = self._ask(partial(reader.get_watermark_offsets, place, timeout=self._timeout, cached=False))
+            marks[place.topic, place.partition] = Watermarks(low, high)
+        return marks
 
     def committed(self, group: str, topics: Iterable[str]) -> dict[tuple[str, int], int]:
         """Return the next offset a consumer group has committed, for the partitions where it has.
@@ -181,8 +187,8 @@ class Topics:
         places = [TopicPartition(topic, number) for topic in topics for number in range(present.get(topic, 0))]
         if not places:
             return {}
-        answer = self._ask(partial(self._committed, group, places))
-        return {(one.topic, one.partition): one.offset for one in answer.topic_partitions if one.offset >= 0}
+        answer = self._ask(partial(self._reader(group).committed, places, timeout=self._timeout))
+        return {(one.topic, one.partition): one.offset for one in answer if one.offset >= 0}
 
     def lag(self, group: str, topics: Iterable[str]) -> dict[tuple[str, int], int]:
         """Return how many retained records of each partition a group has not committed yet.
@@ -226,22 +232,15 @@ class Topics:
         while set(topics) - self.partitions().keys() and time.monotonic() < deadline:
             time.sleep(_PAUSE_SECONDS)
 
-    def _committed(self, group: str, places: list[TopicPartition]) -> Any:
-        wanted = [ConsumerGroupTopicPartitions(group, places)]
-        return self._admin.list_consumer_group_offsets(wanted, request_timeout=self._timeout)[group].result(
-            self._timeout
-        )
+    def _reader(self, group: str) -> Consumer:
+        """Return a handle that asks for a group without joining it.
 
-    def _offsets(self, places: list[TopicPartition], end: OffsetSpec) -> dict[tuple[str, int], int]:
-        def listed() -> dict[tuple[str, int], int]:
-            answers = self._admin.list_offsets(dict.fromkeys(places, end), request_timeout=self._timeout)
-            return {
-                (place.topic, place.partition): int(answer.result(self._timeout).offset)
-                for place, answer in answers.items()
-            }
-
-        offsets: dict[tuple[str, int], int] = self._ask(listed)
-        return offsets
+        The administration client has newer calls for offsets; under load they crashed librdkafka 2.16 in its own thread
+        when the answer was an error.
+        """
+        if group not in self._readers:
+            self._readers[group] = Consumer({**self._options, "group.id": group, "enable.auto.commit": False})
+        return self._readers[group]
 
     def _ask(self, call: Callable[[], Any], *, again: bool = True) -> Any:
         """Ask, and ask again while the answer is "not yet": a new topic has no leader for a moment."""
