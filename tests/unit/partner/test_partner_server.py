@@ -247,6 +247,16 @@ def test_an_answer_the_service_has_is_taken_and_one_it_refuses_is_on_record() ->
     assert [(one["order_id"], one["why"]) for one in refused] == [("order-2", "refused with 422: said the service")]
 
 
+def test_an_answer_that_nobody_can_sign_is_on_record() -> None:
+    service = ServiceAnswers(
+        "http://service", {}, lambda: AT, transport=httpx.MockTransport(lambda _: httpx.Response(202))
+    )
+    answer = SupplierAnswer("a", "S1", "o", AT, [])
+    assert "no secret" in service.send(answer)
+    service.send_noise("S1", "a-noise")
+    service.close()
+
+
 def test_stock_reports_wait_while_the_broker_is_away() -> None:
     place = Place()
     assert place.desk.take_event(allocation("out"))
