@@ -76,6 +76,12 @@ class DispatchSettings(_Section):
     lease_seconds: float = Field(default=60.0, ge=1, le=3_600)
     first_retry_seconds: float = Field(default=1.0, gt=0, le=3_600)
     attempts: int = Field(default=12, ge=1, le=100)
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="own hosts that webhooks may reach, with or without port"
+    )
+    file_formats: dict[str, Literal["json", "x12", "edifact"]] = Field(
+        default={}, description="form of order files, by supplier"
+    )
     secrets_file: str = Field(
         default="", description="TOML of supplier = 'whsec_...'; empty means secrets.toml in the data directory"
     )

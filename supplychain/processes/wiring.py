@@ -7,8 +7,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from supplychain.bootstrap import Services
+from supplychain.broker.publisher import Publisher
 from supplychain.dispatch.dispatcher import Dispatcher
-from supplychain.dispatch.signing_secrets import load_secrets, write_secrets
+from supplychain.dispatch.signing_secrets import SecretsFile, load_secrets, write_secrets
 from supplychain.dispatch.webhook import CatalogueEndpoints
 from supplychain.domain.errors import NotFoundError, SettingsError
 from supplychain.domain.network import Catalogue
@@ -63,13 +64,17 @@ def dispatcher(services: Services) -> Dispatcher:
     overrides = {"*": f"{settings.partner_url}/orders"} if stand_in else None
     return Dispatcher(
         services.store,
-        services.publisher,
+        lambda: Publisher(services.broker.bootstrap, linger_ms=0, delivery_timeout_ms=10_000),
         settings.dispatch,
-        load_secrets(path) if path.exists() else {},
+        SecretsFile(path),
         CatalogueEndpoints(services.store, overrides),
         services.wall,
         out_dir=settings.data_dir / "orders",
-        allowed_hosts={urlsplit(settings.partner_url).netloc} if stand_in else (),
+        file_formats=settings.dispatch.file_formats,
+        allowed_hosts={
+            *settings.dispatch.allowed_hosts,
+            *({urlsplit(settings.partner_url).netloc} if stand_in else ()),
+        },
     )
 
 

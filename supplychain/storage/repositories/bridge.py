@@ -68,7 +68,7 @@ class SqlBridge:
     def delivered(self, message: str, wall: int) -> None:
         """Mark a message as accepted by its receiver."""
         values = {"state": "delivered", "delivered_wall": wall, "lease_wall": None, "error": None}
-        self._connection.execute(update(outbox).where(outbox.c.message == message).values(**values))
+        self._settle(message, values)
 
     def failed(self, message: str, error: str, next_wall: int, *, parked: bool) -> None:
         """Give a message back for another attempt at `next_wall`, or park it for a person."""
@@ -78,7 +78,12 @@ class SqlBridge:
             "lease_wall": None,
             "error": error,
         }
-        self._connection.execute(update(outbox).where(outbox.c.message == message).values(**values))
+        self._settle(message, values)
+
+    def _settle(self, message: str, values: dict[str, Any]) -> None:
+        """Change a claimed message: who outlived a lease never takes back what another has delivered."""
+        mine = (outbox.c.message == message, outbox.c.state == "claimed")
+        self._connection.execute(update(outbox).where(*mine).values(**values))
 
     def redeliver(self, message: str, wall: int) -> None:
         """Put a parked message back to the waiting ones, under its old id.
