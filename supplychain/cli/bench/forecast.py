@@ -81,14 +81,16 @@ def cold_start(
     ]
 
 
-def refresh(series: int = 10_000, days: int = 365, timed: int = 100, seed: int = 7) -> list[Row]:
+def refresh(
+    series: int = 10_000, days: int = 365, timed: int = 100, seed: int = 7, settings: ItemSettings | None = None
+) -> list[Row]:
     """Train and predict all of a synthetic assortment, against one Prophet fit and prediction per series on two cores.
 
     Prophet is timed on `timed` series in this run and scaled up, with perfect use of both cores granted to it.
     """
     frame = synthetic_frame(series, days, seed)
     start = time.perf_counter()
-    model = fit_items(frame, ItemSettings(seed=seed))
+    model = fit_items(frame, settings or ItemSettings(seed=seed))
     forecast = predict_items(model, frame, range(7))
     ours = time.perf_counter() - start
     start = time.perf_counter()

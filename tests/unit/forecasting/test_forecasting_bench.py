@@ -1,0 +1,105 @@
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from supplychain.cli.bench import bench_session, forecast
+from supplychain.cli.bench.session_generator import evenings, lines_of
+from supplychain.forecasting.items import ItemSettings
+
+SMALL = ItemSettings(trees=10, least_rows=10, threads=1, leaves=7)
+
+
+def shop(path: Path, days: int = 60) -> Path:
+    """A small shop with the columns of the public data set: cancellations, corrections and postage among the sales."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for day in range(days):
+        for product in range(12):
+            for line in range(int(rng.poisson(3 + product))):
+                at = pd.Timestamp("2011-01-03") + pd.Timedelta(days=day, minutes=int(rng.integers(480, 1_000)))
+                rows.append((f"5{day:03d}{line:02d}", f"8{product:04d}", int(rng.integers(1, 13)), at, 1.0 + product))
+        rows.append((f"C{day:05d}", "80001", -900, pd.Timestamp("2011-01-03"), 1.0))
+        rows.append((f"6{day:05d}", "POST", 1, pd.Timestamp("2011-01-03"), 20.0))
+        rows.append((f"7{day:05d}", "80001", 74_000, pd.Timestamp("2011-01-03"), 1.0))
+    table = pd.DataFrame(rows, columns=["InvoiceNo", "StockCode", "Quantity", "InvoiceDate", "UnitPrice"])
+    table.to_parquet(path)
+    return path
+
+
+def test_bench_forecast_rows_are_complete_and_json(tmp_path: Path) -> None:
+    data = shop(tmp_path / "shop.parquet")
+    rows = forecast.run(
+        data, origins=2, series=10, models=("items", "seasonal naive", "window average"), settings=SMALL
+    )
+    every = [row for row in rows if row["segment"] == "all"]
+    assert [row["model"] for row in every] == ["items", "seasonal naive", "window average"]
+    assert set(every[0]) == {"model", "segment", "wql", "wape", "mase", "bias", "coverage80", "series_per_second"}
+    assert all(0.0 < row["wql"] < 1.5 for row in every)
+    assert {row["model"] for row in rows if row["segment"] == "gain"} == {"seasonal naive", "window average"}
+    json.dumps(rows)
+
+
+def test_the_shop_reader_leaves_out_what_is_no_sale(tmp_path: Path) -> None:
+    frame = forecast.read(shop(tmp_path / "shop.parquet"), "online-retail")
+    assert len(frame.keys) == 12
+    assert frame.pieces.max() < 10_000
+
+
+def test_a_long_file_is_read_and_faults_are_named(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {"series": ["a", "b"] * 40, "day": np.repeat(pd.date_range("2026-01-01", periods=40), 2), "pieces": 3}
+    )
+    table.to_csv(tmp_path / "long.csv", index=False)
+    rows = forecast.run(tmp_path / "long.csv", "long", origins=1, series=2, models=("seasonal naive",))
+    assert rows[0]["wql"] == 0.0
+    table.drop(columns="day").to_csv(tmp_path / "bad.csv", index=False)
+    with pytest.raises(ValueError, match="columns missing"):
+        forecast.run(tmp_path / "bad.csv", "long")
+    with pytest.raises(ValueError, match="unknown format"):
+        forecast.read(tmp_path / "long.csv", "excel")
+    with pytest.raises(ValueError, match="unknown models"):
+        forecast.run(tmp_path / "long.csv", "long", origins=1, models=("oracle",))
+    with pytest.raises(ValueError, match="too few days"):
+        forecast.run(tmp_path / "long.csv", "long", origins=4, models=("seasonal naive",))
+
+
+def test_the_refresh_row_says_how_much_faster_and_that_it_is_sound() -> None:
+    ours, theirs = forecast.refresh(series=60, days=80, timed=1, settings=SMALL)
+    assert ours["sound"] is True
+    assert ours["times_faster"] == pytest.approx(theirs["seconds"] / ours["seconds"])
+
+
+def test_synthetic_evenings_follow_their_seed_and_lose_what_live_sales_lose() -> None:
+    one, two = evenings(40, 3), evenings(40, 3)
+    np.testing.assert_array_equal(one.orders, two.orders)
+    assert not np.array_equal(one.orders, evenings(40, 4).orders)
+    lost = 1.0 - np.exp(-evenings(300, 5).loss_risk)
+    assert 0.3 < float(lost.mean()) < 0.6
+    lines = lines_of(one, 1)
+    assert len(lines.session) == one.orders.sum()
+
+
+def test_bench_session_beats_prior_and_pro_rata_on_a_small_run() -> None:
+    past, test = evenings(120, 7), evenings(60, 8)
+    learned = bench_session.Lessons.learn(past)
+    rows = bench_session.remaining_rows(learned, test, past)
+    at_half = {row["model"]: row["wql"] for row in rows if row["elapsed"] == 0.5}
+    assert at_half["learned effects"] < 0.7 * min(at_half["prior only"], at_half["pro-rata"])
+    assert {row["elapsed"] for row in rows} == {0.1, 0.25, 0.5, 0.75}
+    net = {row["model"]: row["wql"] for row in bench_session.net_rows(learned, past, test, 7)}
+    assert net["net: learned hazards"] < net["net: flat rate per category"]
+    (speed,) = bench_session.speed_rows(learned, regions=3, rounds=20)
+    assert speed["state_bytes"] < 1_000
+    json.dumps(rows)
+
+
+def test_real_days_are_never_worse_than_the_prior(tmp_path: Path) -> None:
+    rows = bench_session.intraday_rows(shop(tmp_path / "shop.parquet"), series=8, test_days=15)
+    for elapsed in (0.1, 0.25, 0.5, 0.75):
+        wql = {row["model"]: row["wql"] for row in rows if row["elapsed"] == elapsed}
+        assert wql["tempered"] <= 1.02 * wql["prior only"]
+        assert math.isfinite(wql["pro-rata"])
