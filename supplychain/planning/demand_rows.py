@@ -25,6 +25,9 @@ _SHELF_SAFETY_DAYS = 3
 
 @dataclass(slots=True)
 class _Rows:
+    """Rows under construction; `end` is the last period: what a room has sold is shipped late rather than lost."""
+
+    end: int
     item: list[int] = field(default_factory=list)
     region: list[int] = field(default_factory=list)
     due: list[int] = field(default_factory=list)
@@ -32,6 +35,7 @@ class _Rows:
     shortage: list[int] = field(default_factory=list)
     accepted: list[bool] = field(default_factory=list)
     opens: list[int] = field(default_factory=list)
+    last: list[int] = field(default_factory=list)
     channel: list[int] = field(default_factory=list)
     safety: list[bool] = field(default_factory=list)
 
@@ -55,6 +59,7 @@ class _Rows:
         self.shortage.append(max(1, round(cost)))
         self.accepted.append(accepted)
         self.opens.append(opens)
+        self.last.append(place[2] if channel == SHELF else self.end)
         self.channel.append(channel)
         self.safety.append(safety)
 
@@ -76,7 +81,7 @@ def demand_rows(
     view: View, grid: Axis, path: DemandPath, items: dict[str, int], regions: dict[str, int]
 ) -> tuple[Demand, tuple[bool, ...]]:
     """Return the demand table, and for each row whether it is safety beyond the mean."""
-    rows, whole = _Rows(), _Whole()
+    rows, whole = _Rows(grid.periods - 1), _Whole()
     penalty = {sku: view.catalogue.skus[sku].penalty_minor * view.tuning.planning.shortage_factor for sku in items}
     last = grid.periods - 1
     for key in sorted(path.accepted):
@@ -162,6 +167,7 @@ def _shelf_safety(grid: Axis, path: DemandPath) -> list[tuple[str, str, int, Mom
 def _table(rows: _Rows, view: View) -> Demand:
     accepted = np.array(rows.accepted, dtype=bool)
     due = np.array(rows.due, dtype=np.int64)
+    last = np.array(rows.last, dtype=np.int64)
     return Demand(
         item=np.array(rows.item, dtype=np.int64),
         region=np.array(rows.region, dtype=np.int64),
@@ -169,7 +175,8 @@ def _table(rows: _Rows, view: View) -> Demand:
         pieces=np.array(rows.pieces, dtype=np.int64),
         shortage_cost=np.array(rows.shortage, dtype=np.int64),
         accepted=accepted,
-        late_cost=np.where(accepted, view.tuning.planning.lateness_minor_per_day, 0).astype(np.int64),
+        late_cost=np.where(last > due, view.tuning.planning.lateness_minor_per_day, 0).astype(np.int64),
         opens=np.array(rows.opens, dtype=np.int64),
+        last=last,
         channel=np.array(rows.channel, dtype=np.int64),
     )
