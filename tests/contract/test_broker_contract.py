@@ -4,25 +4,34 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from broker_rig import BROKERS, Broker, started
 from confluent_kafka import Consumer, Message, TopicPartition
 
 from supplychain.broker.admin import TopicMismatchError, Topics, Watermarks
+from supplychain.broker.embedded import EmbeddedBroker
+from supplychain.broker.kafka_node import KafkaNode, missing_for_kafka
 from supplychain.broker.publisher import Delivered, Publisher, PublishError
 
 _numbers = itertools.count()
 
 
+Broker = EmbeddedBroker | KafkaNode
+
+BROKERS = ["embedded", pytest.param("kafka", marks=[pytest.mark.deep, pytest.mark.xdist_group("kafka")])]
+
+
 @pytest.fixture(scope="module", params=BROKERS)
-def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    with started(request.param) as running:
+def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    if request.param == "kafka" and (missing := missing_for_kafka()):
+        pytest.skip(missing)
+    starting = EmbeddedBroker({}) if request.param == "embedded" else KafkaNode(tmp_path_factory.mktemp("kafka"))
+    with starting as running:
         yield running
 
 
 @pytest.fixture
 def topic(broker: Broker) -> str:
     name = f"contract-{next(_numbers)}"
-    broker.create({name: 3})
+    broker.create(name, 3)
     return name
 
 

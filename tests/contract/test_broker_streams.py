@@ -19,12 +19,16 @@ from types import TracebackType
 from typing import Self
 
 import pytest
-from broker_rig import BROKERS, Broker, started
 
 from streams.chunks.watchdog import STUCK_EXIT
 from supplychain.broker.admin import Topics
+from supplychain.broker.embedded import EmbeddedBroker
+from supplychain.broker.kafka_node import KafkaNode, missing_for_kafka
 from supplychain.broker.publisher import Publisher
 
+Broker = EmbeddedBroker | KafkaNode
+
+BROKERS = ["embedded", pytest.param("kafka", marks=[pytest.mark.deep, pytest.mark.xdist_group("kafka")])]
 SCRIPT = Path(__file__).with_name("chunk_worker.py")
 PARTITIONS = 4
 
@@ -94,15 +98,18 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(scope="module", params=BROKERS)
-def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
-    with started(request.param) as running:
+def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    if request.param == "kafka" and (missing := missing_for_kafka()):
+        pytest.skip(missing)
+    starting = EmbeddedBroker({}) if request.param == "embedded" else KafkaNode(tmp_path_factory.mktemp("kafka"))
+    with starting as running:
         yield running
 
 
 @pytest.fixture
 def stream(broker: Broker) -> Stream:
     topic = f"sales-{next(_numbers)}"
-    broker.create({topic: PARTITIONS})
+    broker.create(topic, PARTITIONS)
     return Stream(broker, topic)
 
 
