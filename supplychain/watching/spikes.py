@@ -213,15 +213,15 @@ class SpikeWatch:
         shares = np.bincount(self.rooms[rows], weights, minlength=len(self.room_of))
         for row, burst in self.bursts.items():
             shares[self.rooms[row]] += min(max(burst.base / FULL_SHARE, LEAST_SHARE), 1.0)
+        wanted = self.alarms_per_bin * weights[close] / shares[self.rooms[rows[close]]]
+        thresholds = self.table.many(rate[close], clumping[close], wanted)
+        over = np.flatnonzero(self.streams.score[rows[close]] > thresholds).tolist()
         begun = []
-        for at in sorted(close.tolist(), key=lambda at: self.items[int(rows[at])].key):
-            row = int(rows[at])
-            wanted = self.alarms_per_bin * float(weights[at] / shares[self.rooms[row]])
-            threshold = self.table.at(float(rate[at]), float(clumping[at]), wanted)
-            if self.streams.score[row] > threshold:
-                dispersion = 1.0 + float(clumping[at]) * float(rate[at])
-                verdicts.spikes.append(self._begin(row, threshold, dispersion, bin_start))
-                begun.append(row)
+        for at in sorted(over, key=lambda at: self.items[int(rows[close[at]])].key):
+            row, where = int(rows[close[at]]), int(close[at])
+            dispersion = 1.0 + float(clumping[where]) * float(rate[where])
+            verdicts.spikes.append(self._begin(row, float(thresholds[at]), dispersion, bin_start))
+            begun.append(row)
         if begun:
             self.is_awake.difference_update(begun)
             self.awake = rows[~np.isin(rows, begun)]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from supplychain.watching.detector import Floats
+from supplychain.watching.detector import Floats, Rows
 
 LEAST_NATS = 0.3
 """No threshold is lower: a single order of a slow item is no burst."""
@@ -34,16 +33,16 @@ class ThresholdTable:
     alarms: tuple[float, ...]
     nats: tuple[tuple[tuple[float, ...], ...], ...]
 
+    _axes: tuple[Floats, Floats, Floats, Floats] = field(init=False, repr=False, compare=False)
+
     def __post_init__(self) -> None:
         shape = (len(self.rates), len(self.clumpings), len(self.alarms))
         values = np.asarray(self.nats)
         if values.shape != shape:
             message = f"thresholds of shape {values.shape} for axes of {shape}"
             raise ValueError(message)
-        object.__setattr__(self, "_values", values)
-        object.__setattr__(self, "_rate_axis", np.log(np.asarray(self.rates)))
-        object.__setattr__(self, "_clumping_axis", np.asarray(self.clumpings))
-        object.__setattr__(self, "_alarm_axis", -np.log(np.asarray(self.alarms)))
+        axes = (values, np.log(self.rates), np.asarray(self.clumpings), -np.log(self.alarms))
+        object.__setattr__(self, "_axes", axes)
 
     def bound(self, alarms: float) -> tuple[Floats, Floats]:
         """Return log rates and, for each, a threshold that no overdispersion goes below: for a first, cheap look."""
@@ -51,31 +50,39 @@ class ThresholdTable:
         return np.log(np.asarray(self.rates)), np.asarray(lines).min(axis=1)
 
     def at(self, rate: float, clumping: float, alarms: float) -> float:
-        """Return the threshold in nats, interpolated; along false alarms it is extended in a straight line.
+        """Return the threshold in nats of one stream; see `many`."""
+        return float(self.many(np.array([rate]), np.array([clumping]), np.array([alarms]))[0])
+
+    def many(self, rates: Floats, clumpings: Floats, alarms: Floats) -> Floats:
+        """Return the threshold in nats of each stream, interpolated; along false alarms it is extended in a straight line.
 
         Parameters
         ----------
-        rate
+        rates
             Expected orders per bin, clipped to the table.
-        clumping
+        clumpings
             Overdispersion c, clipped to the table.
         alarms
             Wanted false alarms per bin of this stream.
         """
-        values: Floats = self._values  # type: ignore[attr-defined]  # set once in __post_init__
-        low, high, part = _place(self._rate_axis, math.log(max(rate, 1e-9)))  # type: ignore[attr-defined]  # as above
-        plane = values[low] * (1.0 - part) + values[high] * part
-        low, high, part = _place(self._clumping_axis, clumping)  # type: ignore[attr-defined]  # as above
-        line = plane[low] * (1.0 - part) + plane[high] * part
-        axis: Floats = self._alarm_axis  # type: ignore[attr-defined]  # as above
-        wanted = -math.log(alarms)
-        left = int(np.clip(np.searchsorted(axis, wanted) - 1, 0, len(axis) - 2))
-        slope = (line[left + 1] - line[left]) / (axis[left + 1] - axis[left])
-        return max(float(line[left] + slope * (wanted - axis[left])), LEAST_NATS)
+        values, rate_axis, clumping_axis, alarm_axis = self._axes
+        row, row_part = _place(rate_axis, np.log(np.maximum(rates, 1e-9)))
+        column, column_part = _place(clumping_axis, clumpings)
+        wanted = -np.log(alarms)
+        left = np.clip(np.searchsorted(alarm_axis, wanted), 1, len(alarm_axis) - 1) - 1
+
+        def edge(at: Rows) -> Floats:
+            low = values[row, column, at] * (1.0 - row_part) + values[row + 1, column, at] * row_part
+            high = values[row, column + 1, at] * (1.0 - row_part) + values[row + 1, column + 1, at] * row_part
+            return low * (1.0 - column_part) + high * column_part
+
+        near, far = edge(left), edge(left + 1)
+        slope = (far - near) / (alarm_axis[left + 1] - alarm_axis[left])
+        return np.maximum(near + slope * (wanted - alarm_axis[left]), LEAST_NATS)
 
 
-def _place(axis: Floats, value: float) -> tuple[int, int, float]:
-    """Return the neighbours of a value on an axis and its share of the way between them, clipped to the axis."""
-    right = int(np.clip(np.searchsorted(axis, value), 1, len(axis) - 1))
-    share = (value - axis[right - 1]) / (axis[right] - axis[right - 1])
-    return right - 1, right, float(min(max(share, 0.0), 1.0))
+def _place(axis: Floats, values: Floats) -> tuple[Rows, Floats]:
+    """Return the left neighbours of values on an axis and their shares of the way to the right ones, clipped to the axis."""
+    left = np.clip(np.searchsorted(axis, values), 1, len(axis) - 1) - 1
+    share = (values - axis[left]) / (axis[left + 1] - axis[left])
+    return left, np.clip(share, 0.0, 1.0)

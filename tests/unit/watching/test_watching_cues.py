@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from watching_rig import CATALOGUE, HOUR, MINUTE, SECOND, SESSION, T0, apply, sale, steady, watch
-
 from supplychain.domain.tuning import Tuning, parse
 from supplychain.messages.v1 import Sale, Tick
 from supplychain.watching import PartitionWatch
+from tests.unit.watching.watching_rig import CATALOGUE, HOUR, MINUTE, SECOND, SESSION, T0, apply, sale, steady, watch
 
 
 def test_an_item_that_sells_is_due_at_every_refresh() -> None:

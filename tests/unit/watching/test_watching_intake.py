@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from watching_rig import HOUR, MINUTE, T0, apply, records, sale, totals, watch
 
 from supplychain.domain.units import iso
 from supplychain.messages.codec import encode
 from supplychain.messages.v1 import Sale, SaleKind, Tick
 from supplychain.watching import Record
 from supplychain.watching.intake import decode, depth
+from tests.unit.watching.watching_rig import HOUR, MINUTE, T0, apply, records, sale, totals, watch
 
 GOOD = encode(sale("good", T0))
 

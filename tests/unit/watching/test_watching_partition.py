@@ -5,12 +5,25 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from watching_rig import CATALOGUE, HOUR, MINUTE, SECOND, SESSION, T0, apply, records, sale, steady, totals, watch
 
 from supplychain.domain.errors import InvalidInputError
 from supplychain.domain.tuning import Tuning, parse
 from supplychain.messages.v1 import SaleKind, Tick
 from supplychain.watching import Finding, PartitionWatch
+from tests.unit.watching.watching_rig import (
+    CATALOGUE,
+    HOUR,
+    MINUTE,
+    SECOND,
+    SESSION,
+    T0,
+    apply,
+    records,
+    sale,
+    steady,
+    totals,
+    watch,
+)
 
 
 def test_each_kind_has_its_column_and_gross_never_falls() -> None:

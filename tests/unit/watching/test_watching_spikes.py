@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from watching_rig import CATALOGUE, FLASH, HOUR, MINUTE, SECOND, SESSION, T0, apply, sale, steady, watch
 
 from supplychain.domain.network import SlotKind
 from supplychain.domain.tuning import Detector, Tuning, parse
@@ -16,6 +15,19 @@ from supplychain.watching import ChunkDelta, PartitionWatch
 from supplychain.watching.detector import Constants, Streams
 from supplychain.watching.schedule import item_plan, usual_rate
 from supplychain.watching.spikes import GAP_BINS
+from tests.unit.watching.watching_rig import (
+    CATALOGUE,
+    FLASH,
+    HOUR,
+    MINUTE,
+    SECOND,
+    SESSION,
+    T0,
+    apply,
+    sale,
+    steady,
+    watch,
+)
 
 
 def burst(start: int, end: int, orders: int) -> dict[int, int]:
