@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from console_browser import CHROMIUM, Browser, browser
+
+from tests.e2e.console_browser import CHROMIUM, Browser, browser
 
 pytestmark = [
     pytest.mark.deep,

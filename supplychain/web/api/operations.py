@@ -45,7 +45,7 @@ def _stored(front: Front) -> telemetry.StoredFigures:
     summary, health = front.board.summary(), front.board.health()
     return telemetry.StoredFigures(
         spike_to_plan_seconds=front.desk.latencies(),
-        plan_lines=summary.get("plan_lines", {}),
+        plan_lines=summary.get("lines_by_state", {}),
         outbox_pending=health["outbox_waiting"],
         outbox_parked=health["outbox_parked"],
         outbox_oldest_seconds=health["outbox_oldest_seconds"] or 0.0,

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from web_fakes import Caller, World
 
 from supplychain.domain.errors import ConflictError, UnavailableError
 from supplychain.planning.ports import Actor
 from supplychain.web import auth
 from supplychain.web.api import application
+from tests.unit.web.web_fakes import Caller, World
 
 KEY = {"Idempotency-Key": "0c0c8c5e-1"}
 
@@ -114,6 +114,7 @@ def test_probes_and_metrics(client: Caller) -> None:
     assert client.get("/readyz").json()["status"] == "ready"
     page = client.get("/metrics").text
     assert "supplychain_dead_letters 3.0" in page
+    assert 'supplychain_plan_lines{state="proposed"} 2.0' in page
     assert "supplychain_spike_to_plan_seconds_count 2.0" in page
 
 

@@ -6,12 +6,12 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from web_fakes import NOW, Caller, World
 
 from supplychain.domain.errors import SettingsError, UnauthorizedError
 from supplychain.settings import Settings, WebSettings
 from supplychain.web import auth, keys
 from supplychain.web.api import application
+from tests.unit.web.web_fakes import NOW, Caller, World
 
 SECRET = "A" * 43
 KEY = {"Idempotency-Key": "k"}

@@ -16,7 +16,6 @@ import pytest
 from fastapi import FastAPI
 from nicegui.testing.user import User
 from nicegui.testing.user_simulation import user_simulation
-from web_fakes import NOW, Caller, World, line
 
 from supplychain.domain.errors import UnavailableError
 from supplychain.web import auth
@@ -24,6 +23,7 @@ from supplychain.web.console import charts, formats, register, signin, tables, t
 from supplychain.web.console.frame import Visit
 from supplychain.web.console.plan_lines import line_row
 from supplychain.web.console.plan_panel import term_table
+from tests.unit.web.web_fakes import NOW, Caller, World, line
 
 HOSTILE = '<img src=x onerror="alert(1)">'
 

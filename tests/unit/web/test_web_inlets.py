@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook
-from web_fakes import NOW, OLD_SECRET, SECRET, Caller, World
 
 from supplychain.domain.errors import UnavailableError
 from supplychain.messages.codec import SALES_DECODER
@@ -18,6 +17,7 @@ from supplychain.web import auth
 from supplychain.web.api import application
 from supplychain.web.api.answers import ANSWER_LIMIT
 from supplychain.web.api.events import BATCH_LIMIT
+from tests.unit.web.web_fakes import NOW, OLD_SECRET, SECRET, Caller, World
 
 KEY = {"Idempotency-Key": "first"}
 

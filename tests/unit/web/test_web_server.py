@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web_fakes import World
 
 from supplychain.domain.errors import NotFoundError, SettingsError, UnavailableError
 from supplychain.domain.network import Catalogue, Supplier
 from supplychain.settings import DispatchSettings, Settings, WebSettings
 from supplychain.web import server
+from tests.unit.web.web_fakes import World
 
 
 def test_a_taken_port_names_itself_and_a_way_out() -> None:

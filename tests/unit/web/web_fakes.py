@@ -114,7 +114,7 @@ class FakeBoard:
         self._check()
         return {
             "events_in": 1_000, "sales_counted": 900, "cancellations": 60, "returns": 20, "corrections": 5,
-            "duplicates": 10, "excluded": 2, "dead_letters": 3, "spikes": 2, "plans": 3, "plans_open": 1,
+            "lines_by_state": {"proposed": 2}, "duplicates": 10, "excluded": 2, "dead_letters": 3, "spikes": 2, "plans": 3, "plans_open": 1,
             "orders_released": 4, "orders_received": 4, "orders_undelivered": 0, "orders_accepted": 3, "orders_short": 1,
             "orders_refused": 0, "orders_open": 0, "allocations_released": 2, "allocations_received": 2,
             "spike_to_plan_seconds": {"p50": 0.4, "p99": 1.2}, "synthetic": True,
