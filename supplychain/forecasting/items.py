@@ -71,7 +71,7 @@ class ItemSettings:
     most_series: int = 1_000
     most_origins: int = 40
     origin_step: int = 7
-    cut_share: float = 0.2
+    cut_share: float = 0.1
     half_life_days: float = 60.0
     trees: int = 120
     learning_rate: float = 0.06

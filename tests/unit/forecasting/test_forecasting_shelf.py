@@ -2,35 +2,10 @@ import numpy as np
 import pytest
 
 from supplychain.forecasting.coherence import reconciled
-from supplychain.forecasting.demand_path import OpenOrders, consume, demand_path, spread_over_day, without_sessions
-from supplychain.forecasting.moments import NOTHING, Moments
+from supplychain.forecasting.moments import Moments
+from supplychain.forecasting.shelf import consume, spread_over_day, without_sessions
 
 HOUR = 3_600_000
-
-
-def test_the_parts_are_counted_once() -> None:
-    path = demand_path(
-        OpenOrders((10, 0), 0.9),
-        rooms=[[Moments(20.0, 30.0), NOTHING], [Moments(5.0, 6.0), Moments(4.0, 4.0)]],
-        shelf=[Moments(8.0, 8.0), Moments(8.0, 8.0)],
-        stays=0.5,
-        consumed=[3.0, 0.0],
-    )
-    assert path.owed == (9.0, 0.0)
-    assert [demand.mean for demand in path.gross] == pytest.approx([30.0, 12.0])
-    assert path.mean == pytest.approx((9.0 + 15.0, 6.0))
-    assert path.future[0].variance == pytest.approx(path.gross[0].thinned(0.5).variance)
-
-
-def test_parts_of_different_length_are_refused() -> None:
-    with pytest.raises(ValueError, match="differ"):
-        demand_path(OpenOrders((1,), 1.0), [], [NOTHING, NOTHING], stays=1.0)
-    with pytest.raises(ValueError, match="differ"):
-        demand_path(OpenOrders((1,), 1.0), [[NOTHING] * 2], [NOTHING], stays=1.0)
-    with pytest.raises(ValueError, match="differs"):
-        demand_path(OpenOrders((1,), 1.0), [], [NOTHING], stays=1.0, consumed=[1.0, 2.0])
-    with pytest.raises(ValueError, match="share"):
-        OpenOrders((1,), 1.5)
 
 
 def test_orders_consume_their_period_then_backwards_then_forwards() -> None:
