@@ -84,6 +84,8 @@ def _demand(problem: Problem) -> None:
     demand = problem.demand
     early = (demand.opens > demand.due) | (demand.last < demand.due)
     _refuse("demand.due", "lies outside opens to last", early)
+    twice = (demand.run_cap >= 0) & (demand.run_cap == demand.session_cap)
+    _refuse("demand.run_cap", "contradictory: the same cap for session and run", twice)
 
 
 def _order_lines(problem: Problem) -> None:

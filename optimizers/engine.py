@@ -57,10 +57,17 @@ def _search(problem: Problem, params: Params, budget: Budget) -> Found:
     stop = budget.exhausted()
     if stop:
         return Found(idle_plan(problem), -math.inf, False, 0, 0, stop)
-    small = problem.sizes["N"] <= params.exact_items
-    if params.engine is Engine.EXACT or (params.engine is Engine.AUTO and small):
+    engine, items = params.engine, problem.sizes["N"]
+    if engine is Engine.AUTO:
+        engine = Engine.PRICES if items > params.sequence_items else Engine.SEQUENCE
+        engine = Engine.EXACT if items <= params.exact_items else engine
+    if engine is Engine.EXACT:
         return solve_in_one_piece(problem, params, budget)
-    return solve_in_sequence(problem, params, budget)
+    if engine is Engine.SEQUENCE:
+        return solve_in_sequence(problem, params, budget)
+    from optimizers.coordinated import solve_by_prices
+
+    return solve_by_prices(problem, params, budget)
 
 
 def checked(problem: Problem, found: Found, budget: Budget) -> Solution:
@@ -74,7 +81,6 @@ def checked(problem: Problem, found: Found, budget: Budget) -> Solution:
     stop = StopReason.PROVEN if close else found.stop
     if not close and stop is StopReason.PROVEN:
         stop = StopReason.GAP
-    size = problem.sizes
     plan = found.plan
     return Solution(
         plan.orders,
@@ -86,7 +92,7 @@ def checked(problem: Problem, found: Found, budget: Budget) -> Solution:
         audit.opened,
         audit.costs,
         audit.violations,
-        Prices(np.zeros((size["G"], size["B"])), np.zeros((size["L"], size["B"])), np.zeros((size["W"], size["T"]))),
+        found.prices or _unpriced(problem),
         bound,
         Status.OPTIMAL if close else Status.FEASIBLE,
         stop,
@@ -94,3 +100,8 @@ def checked(problem: Problem, found: Found, budget: Budget) -> Solution:
         found.nodes,
         budget.spent(),
     )
+
+
+def _unpriced(problem: Problem) -> Prices:
+    size = problem.sizes
+    return Prices(np.zeros((size["G"], size["B"])), np.zeros((size["L"], size["B"])), np.zeros((size["W"], size["T"])))

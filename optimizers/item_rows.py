@@ -153,7 +153,7 @@ def _gate(form: Formulation, warehouse: Any, columns: Ints, upper: Any) -> None:
 
 
 def _expiry(form: Formulation, item: int, pieces: Ints, arcs: DeliveryArcs, delivery: Ints, row: Ints) -> Ints:
-    """By each expiry date at least the pieces that expire have been delivered or scrapped, first expired first out."""
+    """By each expiry date the pieces that expire have been delivered or scrapped, and nothing else has been scrapped."""
     problem, model = form.problem, form.model
     mine = np.flatnonzero(problem.expiring.item == item)
     none = np.full(pieces.shape, -1, dtype=np.int64)
@@ -172,12 +172,18 @@ def _expiry(form: Formulation, item: int, pieces: Ints, arcs: DeliveryArcs, deli
     perishes = int(problem.goods.shelf_life[item]) > 0
     for period in range(periods - 1):
         if not perishes and not expiring[: period + 1].any():
+            form.model.add(model.add_rows(1, upper=0), scrap[:, :, period], 1.0)
             continue
-        balance = model.add_rows(1, lower=float(expiring[: period + 1].sum()))
+        expired = float(expiring[: period + 1].sum())
+        balance, only = model.add_rows(1, lower=expired), model.add_rows(1, upper=expired)
         model.add(balance, delivery[arcs.period <= period], 1.0)
         model.add(balance, scrap[:, :, : period + 1], 1.0)
+        model.add(only, scrap[:, :, : period + 1], 1.0)
         gone = orders[ends <= period] if perishes else orders[:0]
-        model.add(balance, form.batches[gone], -problem.modes.multiple[form.order_mode[gone]].astype(float))
+        pieces = -problem.modes.multiple[form.order_mode[gone]].astype(float)
+        for row_of in (balance, only):
+            model.add(row_of, form.batches[gone], pieces)
+    model.add(model.add_rows(1, upper=0), scrap[:, :, periods - 1], 1.0)
     return scrap
 
 

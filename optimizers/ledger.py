@@ -115,7 +115,15 @@ def _expired(problem: Problem, plan: Plan) -> list[tuple[str, tuple[int, ...]]]:
         came[k, 0] -= expiring.pieces[expiring.item == item].sum()
         np.add.at(due[k], expiry(problem, int(item)), came[k])
     short = (np.cumsum(gone, axis=1) < np.cumsum(due, axis=1))[:, :-1]
-    return [("expired stock", (int(items[k]), int(t))) for k, t in np.argwhere(short)[:1]]
+    thrown = np.zeros_like(gone)
+    np.add.at(thrown, (slot[scrap.item], scrap.period), scrap.pieces)
+    eager = np.cumsum(thrown, axis=1) > np.cumsum(due, axis=1)
+    eager[:, -1] = thrown[:, -1] > 0
+    found: list[tuple[str, tuple[int, ...]]] = []
+    for rule, broken in (("expired stock", short), ("scrap of goods that have not expired", eager)):
+        for k, t in np.argwhere(broken)[:1]:
+            found.append((rule, (int(items[k]), int(t))))
+    return found
 
 
 def _arrivals(problem: Problem, plan: Plan, slot: Ints, count: int) -> Ints:

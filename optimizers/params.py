@@ -9,10 +9,14 @@ from optimizers.columns import ProblemError
 
 
 class Engine(StrEnum):
-    """Which model plans. AUTO takes the exact model for small problems and price coordination above."""
+    """Which model plans: all in one piece, one item after another, or price coordination.
+
+    AUTO takes the first up to `Params.exact_items`, the second up to `Params.sequence_items`, the third above.
+    """
 
     AUTO = "auto"
     EXACT = "exact"
+    SEQUENCE = "sequence"
     PRICES = "prices"
 
 
@@ -29,7 +33,7 @@ class Params:
     gap : relative gap (cost minus bound, over cost) at which to stop.
     seed : of the solvers and of every tie that chance breaks.
     threads : threads of the item programs; the result does not depend on it.
-    engine : model to use. exact_items : most items that AUTO gives to the exact model in one piece.
+    engine : model to use. exact_items, sequence_items : most items that AUTO gives to the first and the second model.
     """
 
     time_limit_seconds: float | None = None
@@ -40,6 +44,7 @@ class Params:
     threads: int = 1
     engine: Engine = Engine.AUTO
     exact_items: int = 3
+    sequence_items: int = 40
 
     def __post_init__(self) -> None:
         """Refuse limits that mean nothing."""

@@ -132,7 +132,7 @@ def _demand(rng: np.random.Generator, items: int, regions: int, periods: int) ->
         rows[:, 0], rows[:, 1], rows[:, 2], rng.integers(0, 6, count),
         np.where(accepted, rng.integers(30, 60, count), rng.integers(3, 30, count)), accepted,
         late_cost=np.where(accepted, rng.integers(1, 8, count), 0), channel=rng.integers(1, 3, count),
-        tier=(rng.random(count) < 0.2).astype(int), session_cap=rng.integers(-1, 2, count), run_cap=rng.integers(-1, 2, count),
+        tier=(rng.random(count) < 0.2).astype(int), session_cap=rng.integers(-1, 1, count), run_cap=np.where(rng.random(count) < 0.5, 1, -1),
     )  # fmt: skip
     return demand, SaleCaps(rng.integers(4, 20, 2))
 

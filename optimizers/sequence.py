@@ -18,12 +18,12 @@ from optimizers.monolith import Exact, solve_exactly
 from optimizers.params import Params
 from optimizers.problem import Problem
 from optimizers.restrict import Part, Taken, joined, restrict
-from optimizers.solution import Ints, Plan, StopReason
+from optimizers.solution import Ints, Plan, Prices, StopReason
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A plan with its bound, the work it took and why the engine stopped."""
+    """A plan with its bound, the work it took, why the engine stopped and, where it has them, shadow prices."""
 
     plan: Plan
     bound: float
@@ -31,6 +31,7 @@ class Found:
     sweeps: int
     nodes: int
     stop: StopReason
+    prices: Prices | None = None
 
 
 def solve_in_one_piece(problem: Problem, params: Params, budget: Budget) -> Found:

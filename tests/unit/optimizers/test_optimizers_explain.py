@@ -52,7 +52,7 @@ def test_a_line_is_need_plus_rounding_and_its_neighbours_are_dearer(seed: int) -
 
 def test_without_an_order_the_reason_is_named() -> None:
     seen = set()
-    for seed in range(25):
+    for seed in range(80):
         problem = small_problem(seed, items=1)
         found = solve(problem, EXACT)
         if not len(found.orders.mode):
@@ -60,6 +60,8 @@ def test_without_an_order_the_reason_is_named() -> None:
             assert (reason.short == 0) == (reason.reason is NoOrder.COVERED)
             assert reason.extra_cost is None or reason.extra_cost >= 0
             seen.add(reason.reason)
+        if len(seen) > 1:
+            break
     assert len(seen) > 1
 
 

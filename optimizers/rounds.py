@@ -1,0 +1,148 @@
+"""Rounds over items: plan each beside the others, then plan again what can be done cheaper with what is left."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from optimizers import positions as at
+from optimizers.dispatch import Book, Ledgers, Rows, overflow_cost, plan_item, remove_item, restore_item
+from optimizers.given import decided
+from optimizers.kernel import kernel
+from optimizers.layout import Layout, Tables
+from optimizers.limits import Limits
+from optimizers.problem import Problem
+from optimizers.routes import INFINITE, Rates
+from optimizers.scratch import Scratch
+from optimizers.solution import Ints
+
+
+def empty_ledgers(problem: Problem, lay: Layout, limits: Limits) -> Ledgers:
+    """Nothing used but what pinned moves reserve; endless limits are large numbers, hard ones have an endless price."""
+    size = problem.sizes
+    group_price = np.repeat(problem.groups.overflow_price.astype(float), size["B"])
+    lane_price = problem.lanes.overflow_price.astype(float)
+    reserved = np.zeros((size["L"], size["B"]))
+    pins = problem.pinned_moves
+    np.add.at(reserved, (pins.lane, problem.time.bucket[pins.period]), pins.pieces * problem.goods.volume[pins.item])
+    least = np.repeat(problem.suppliers.minimum_value.astype(float), size["T"])
+    deal = np.zeros(size["S"] * size["T"])
+    given = decided(problem)
+    for mode, period in np.argwhere(given.pieces > 0):
+        value = given.pieces[mode, period] * problem.modes.unit_cost[mode]
+        deal[problem.mode_supplier[mode] * size["T"] + period] += value
+    limited = problem.groups.capacity.ravel() >= 0
+    storage = np.where(problem.places.storage[:, None] < 0, INFINITE, limits.storage)
+    return Ledgers(
+        np.stack(
+            [
+                np.zeros(len(limits.group)),
+                np.where(limited, limits.group, INFINITE),
+                np.where(group_price < 0, INFINITE, group_price),
+            ]
+        ),
+        np.stack([reserved, np.where(problem.lanes.capacity < 0, INFINITE, limits.lane)]),
+        np.where(lane_price < 0, INFINITE, lane_price),
+        np.stack([np.zeros_like(storage), storage, limits.most.storage]),
+        np.stack([np.zeros(size["C"]), limits.cap]),
+        np.stack([deal, least]),
+        np.zeros((2, len(deal)), dtype=np.int64),
+    )
+
+
+def empty_book(lay: Layout) -> Book:
+    """Room for every item's rows three times over."""
+    rows, items = 6 * len(lay.line_pieces) + 64 * len(lay.hub) + 4 * most_rows(lay), len(lay.hub)
+    return Book(
+        np.zeros(len(lay.cand_mode), dtype=np.int64), np.zeros((2, items), dtype=np.int64),
+        np.zeros((5, rows), dtype=np.int64), np.zeros(items), np.zeros(1, dtype=np.int64),
+    )  # fmt: skip
+
+
+def most_rows(lay: Layout) -> int:
+    """More flow rows than one item can write."""
+    lines, lots = (int(np.diff(start).max(initial=0)) for start in (lay.line_start, lay.lot_start))
+    cands, pins = (int(np.diff(start).max(initial=0)) for start in (lay.cand_start, lay.pin_start))
+    return (lines + 8) * 12 * min(lots + cands + pins + 2, 14) + 64
+
+
+def supply_rows(lay: Layout) -> Rows:
+    """Working rows for the item with the most supply."""
+    lots, cands, pins = (int(np.diff(start).max(initial=0)) for start in (lay.lot_start, lay.cand_start, lay.pin_start))
+    count = (lots + cands) * (pins + 1) + pins + 2
+    lines = int(np.diff(lay.line_start).max(initial=0)) + 1
+    numbers = np.zeros((7, count), dtype=np.int64), np.zeros(lines, dtype=np.int64)
+    return Rows(*numbers, np.zeros(2 * lay.regions), np.zeros(1, dtype=np.int64))
+
+
+def make_room(book: Book) -> None:
+    """Move the rows in force to the front of the book."""
+    kept = rows_in_force(book)
+    book.row[:, : len(kept)] = book.row[:, kept]
+    count = book.item[at.B_COUNT]
+    book.item[at.B_START] = np.cumsum(count) - count
+    book.next[0] = len(kept)
+
+
+def rows_in_force(book: Book) -> Ints:
+    """Numbers of the flow rows of the plan, item by item."""
+    start, count = book.item
+    return np.repeat(start - (np.cumsum(count) - count), count) + np.arange(count.sum())
+
+
+@kernel
+def plan_items(
+    lay: Tables, items: Ints, rates: Rates, closed: Ints, led: Ledgers, work: Scratch, rows: Rows, book: Book
+) -> None:
+    """Plan items that are not in the ledgers, in the order given."""
+    for n in range(len(items)):
+        plan_item(lay, items[n], rates, closed, led, work, rows, book)
+
+
+@kernel
+def improve_items(
+    lay: Tables, items: Ints, rates: Rates, closed: Ints, led: Ledgers, work: Scratch, rows: Rows, book: Book, spare: int
+) -> int:  # fmt: skip
+    """Take each item out and plan it again at `rates`; keep what makes the whole plan cheaper.
+
+    Stops when fewer than `spare` rows are left in the book. Returns how many items were tried.
+    """
+    over = overflow_cost(led)
+    kept = np.zeros(work.cand.shape[1], dtype=np.int64)
+    for n in range(len(items)):
+        if book.next[0] + spare > book.row.shape[1]:
+            return n
+        item = items[n]
+        first, last = lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]
+        kept[: last - first] = book.placed[first:last]
+        start, count, cost, top = (
+            book.item[at.B_START, item],
+            book.item[at.B_COUNT, item],
+            book.cost[item],
+            book.next[0],
+        )
+        remove_item(lay, item, led, book)
+        new = plan_item(lay, item, rates, closed, led, work, rows, book)
+        new_over = overflow_cost(led)
+        if new + new_over < cost + over - 1e-6 and _deals_stand(lay, item, led):
+            over = new_over
+            continue
+        remove_item(lay, item, led, book)
+        book.placed[first:last] = kept[: last - first]
+        book.item[at.B_START, item], book.item[at.B_COUNT, item], book.cost[item], book.next[0] = (
+            start,
+            count,
+            cost,
+            top,
+        )
+        restore_item(lay, item, led, book)
+    return len(items)
+
+
+@kernel
+def _deals_stand(lay: Tables, item: int, led: Ledgers) -> bool:
+    """Whether every supplier the item may order from still gets its minimum value or nothing new."""
+    for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
+        cell = lay.cand[at.CAND_DEAL, c]
+        if led.deals[at.USED_DEALS, cell] > 0 and led.deal[at.USED_DEAL, cell] < led.deal[at.USED_DEAL_LEAST, cell]:
+            return False
+    return True
