@@ -17,8 +17,7 @@ def derive(kind: str, *parts: object) -> str:
     >>> derive("plan", "a", "b") == derive("plan", "a:b")
     False
     """
-    text = "\x1f".join((kind, *(str(part) for part in parts)))
-    return str(uuid5(NAMESPACE, text))
+    return str(uuid5(NAMESPACE, _joined(kind, *(str(part) for part in parts))))
 
 
 def event_id(platform: str, shop: str, order: str, line: str, kind: str, source_seq: str) -> str:
@@ -27,7 +26,7 @@ def event_id(platform: str, shop: str, order: str, line: str, kind: str, source_
     An order has many lines and a line many events (paid, partly cancelled, returned twice), so the order number alone
     identifies nothing; `source_seq` is the platform's own sequence or after-sale id.
     """
-    text = "\x1f".join((platform, shop, order, line, kind, source_seq))
+    text = _joined(platform, shop, order, line, kind, source_seq)
     return blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -44,3 +43,8 @@ def event_key(identity: str) -> bytes:
 def content_hash(payload: bytes) -> str:
     """Return the hash that binds an approval to what was approved."""
     return sha256(payload).hexdigest()
+
+
+def _joined(*parts: str) -> str:
+    """Join parts so that no two lists give the same text: a separator inside a part is escaped."""
+    return "\x1f".join(part.replace("\x1e", "\x1e0").replace("\x1f", "\x1e1") for part in parts)
