@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Final
 
@@ -55,7 +56,17 @@ def file_name(payload: type) -> str:
 
 def schema(payload: type[msgspec.Struct]) -> dict[str, Any]:
     """Return the schema of a payload, JSON Schema 2020-12, complete in itself."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(payload)}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_dedented(msgspec.json.schema(payload))}
+
+
+def _dedented(node: Any) -> Any:
+    """Return a schema whose descriptions have no indentation, as docstrings have it from Python 3.13 on."""
+    if isinstance(node, dict):
+        return {
+            name: cleandoc(inner) if name == "description" and isinstance(inner, str) else _dedented(inner)
+            for name, inner in node.items()
+        }
+    return [_dedented(inner) for inner in node] if isinstance(node, list) else node
 
 
 def written() -> dict[Path, str]:
