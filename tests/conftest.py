@@ -10,12 +10,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from supplychain.domain.network import Catalogue
 from supplychain.platforms.network_files import read_catalogue
 from supplychain.storage.engine import Database
 from supplychain.storage.migrate import upgrade
 from supplychain.storage.store import SqlStore
+
+# A busy machine makes no property wrong: examples are limited by number, never by time.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
 
 ROOT = Path(__file__).parent.parent
 

@@ -38,8 +38,9 @@ def test_number_outside_its_bounds_is_refused_by_name(section: str, name: str, i
 
 @each_number
 def test_number_of_another_type_is_refused(section: str, name: str, item: Field[Any]) -> None:
-    for wrong in ("3", None, [1], {}, True):
-        _refused(section, name, wrong)
+    wrong: list[object] = ["3", None, [1], {}, True]
+    for value in wrong:
+        _refused(section, name, value)
     if isinstance(item.default, int):
         _refused(section, name, item.metadata["low"] + 0.5)
 
