@@ -39,7 +39,7 @@ def _order(catalogue: Catalogue, supplier: str, plan: str, lines: Sequence[PlanL
     ordered = sorted(lines, key=lambda line: line.line)
     order_id = derive("order", supplier, plan, *(line.line for line in ordered))
     offers = [catalogue.offers.get(line.offer or "") for line in ordered]
-    windows = [offer.cancel_window_minutes for offer in offers if offer]
+    window = min((offer.cancel_window_minutes for offer in offers if offer), default=0)
     payload = SupplierOrder(
         order_id=order_id,
         supplier=supplier,
@@ -59,7 +59,7 @@ def _order(catalogue: Catalogue, supplier: str, plan: str, lines: Sequence[PlanL
             )
             for line in ordered
         ],
-        cancel_until=at + min(windows, default=0) * MINUTE or None,
+        cancel_until=at + window * MINUTE if window else None,
     )
     body = cloud_event(ORDER_TYPE, order_id, SOURCE, order_id, at, payload, supplier)
     return Message(
