@@ -8,6 +8,7 @@ the prior at any checkpoint is not taken at all.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 
@@ -99,17 +100,48 @@ def learn_tempering(seen: Checkpoints, shape: float, dispersion: float = 1.0, ca
         losses = checkpoint_losses(seen, candidate)
         if float(losses.sum()) < lowest and bool(np.all(losses <= caution * floor + 1e-12)):
             found, lowest = candidate, float(losses.sum())
-    return found
+    return _honest(seen, found, caution)
 
 
 def checkpoint_losses(seen: Checkpoints, tempering: Tempering) -> Floats:
     """Weighted quantile loss at each checkpoint, over all sessions."""
+    return _judged(seen, tempering)[0]
+
+
+def _judged(seen: Checkpoints, tempering: Tempering) -> tuple[Floats, Floats]:
+    """Loss and coverage of the interval between the outer levels, at each checkpoint."""
     mean, variance = tempering.moments(seen.past, seen.rest, seen.sold)
     whole = np.maximum(seen.remaining.sum(axis=0), 1e-9)
     grid = quantiles(mean[..., None], variance[..., None], np.asarray(LEVELS))
+    inside = (grid[..., 0] <= seen.remaining) & (seen.remaining <= grid[..., -1])
     parts = [pinball(seen.remaining, grid[..., i], level).sum(axis=0) for i, level in enumerate(LEVELS)]
     loss = np.sum(parts, axis=0)
-    return np.asarray(2.0 * loss / len(LEVELS) / whole)
+    return np.asarray(2.0 * loss / len(LEVELS) / whole), np.asarray(inside.mean(axis=0))
+
+
+def _honest(seen: Checkpoints, found: Tempering, caution: float) -> Tempering:
+    """Among spreads that cost next to nothing, the one whose interval covers what it promises at every checkpoint.
+
+    The loss is flat around its minimum, coverage is not. Only a learned update is adjusted: without one the spread is the
+    prior's own.
+    """
+    if found.kappa == 0.0:
+        return found
+    promise = LEVELS[-1] - LEVELS[0]
+    limit, covered = _judged(seen, found)
+    best, nearest = found, float(np.sum((covered - promise) ** 2))
+    for width, ahead, shape in product((0.5, 0.75, 1.0, 1.3), (0.0, 0.08, 0.16, 0.25), (0.8, 1.0)):
+        trial = replace(
+            found,
+            dispersion=max(1.0, found.dispersion * width),
+            future_cv=found.future_cv + ahead,
+            shape=found.shape * shape,
+        )
+        losses, covered = _judged(seen, trial)
+        miss = float(np.sum((covered - promise) ** 2))
+        if miss < nearest and float(losses.sum()) <= (2.0 - caution) ** 4 * float(limit.sum()):
+            best, nearest = trial, miss
+    return best
 
 
 def _best_spread(seen: Checkpoints, start: Tempering) -> Tempering:
