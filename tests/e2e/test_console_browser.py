@@ -91,7 +91,14 @@ def test_the_drawer_explains_a_line(console: str, page: Browser) -> None:
     page.go(f"{console}/plans/plan-1")
     page.wait_text("gross demand 150")
     page.click(".ag-row[row-id='line-1'] [col-id='why']")
-    for words in ("The quantity in one equation", "capacity of SUP-A", "SUP-B", "History", "spike in S1"):
+    for words in (
+        "The quantity in one equation",
+        "supplier capacity SUP-A",
+        "SUP-B",
+        "expedite",
+        "History",
+        "spike in S1",
+    ):
         page.wait_text(words)
 
 

@@ -103,12 +103,14 @@ class _Plan:
         """Show the plan; rows stay where they are, drafts stay what they are."""
         say = self.visit.say
         before = {one["line"]: one for one in self.seen.get("lines", ())}
-        self.seen = plan
+        seen_version, self.seen = self.seen.get("version"), plan
         state = chip(say(f"state.{plan['status']}"), plan["status"])
         show(self.place.subtitle, f"{state.html} {mono(plan['plan']).html}")
         show(self.head, head(self.visit, plan))
         show(self.shortages, shortage_box(self.visit, plan))
         self.shortages.set_visibility(bool(plan["shortages"]))
+        if before and plan["version"] == seen_version:
+            return
         rows = [line_row(self.visit, one, self.drafts) for one in plan["lines"]]
         if set(before) != {one["line"] for one in plan["lines"]}:
             self.grid.run_grid_method("setGridOption", "overlayNoRowsTemplate", f"<span>{say('state.empty')}</span>")

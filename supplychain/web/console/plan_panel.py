@@ -9,7 +9,7 @@ from nicegui import ui
 from supplychain.domain.errors import SupplyChainError
 from supplychain.web.console.controls import icon_button
 from supplychain.web.console.frame import Visit, read
-from supplychain.web.console.tables import Column, chip, facts, html, loose, show, table, text
+from supplychain.web.console.tables import Column, chip, facts, html, label, loose, show, table, text
 from supplychain.web.ports import Row
 
 _OWN_PLACE: Final = frozenset({"binding", "alternatives", "spikes", "session_forecasts"})
@@ -50,7 +50,7 @@ def term_table(visit: Visit, line: Row) -> str:
     explanation = line["explanation"]
     columns = (Column(say("term")), Column(say("pieces"), number=True), Column(say("note")))
     rows: list[tuple[Any, ...]] = [
-        (term["name"], f"{term['pieces']:+,}", term["note"] or " ") for term in explanation["terms"]
+        (term["name"], f"{term['pieces']:+,}".replace("-", "−"), term["note"] or " ") for term in explanation["terms"]
     ]
     changed = " " if line["override"] is None else _override(visit, line)
     rows.append((say("sum"), formats.count(explanation["total"]), changed))
@@ -101,7 +101,10 @@ def _evidence(visit: Visit, known: dict[str, Any]) -> str:
     say = visit.say
     parts = []
     binding = known.get("binding") or []
-    limits = "".join(f"<li>{text(loose(limit))}</li>" for limit in binding) or f"<li>{text(say('none.binding'))}</li>"
+    limits = (
+        "".join(f"<li>{text(_limit(visit, limit))}</li>" for limit in binding)
+        or f"<li>{text(say('none.binding'))}</li>"
+    )
     parts.append(f'<div class="strong small">{text(say("binding"))}</div><ul class="small">{limits}</ul>')
     if known.get("alternatives"):
         parts.append(
@@ -113,7 +116,7 @@ def _evidence(visit: Visit, known: dict[str, Any]) -> str:
             parts.append(f'<div class="strong small">{text(say(title))}</div><ul class="small">{rows}</ul>')
     rest = [(name, value) for name, value in known.items() if name not in _OWN_PLACE]
     if rest:
-        rows_ = [(name.replace("_", " "), _fact(visit, name, value)) for name, value in rest]
+        rows_ = [(label(name), _fact(visit, name, value)) for name, value in rest]
         parts.append(
             f'<div class="strong small">{text(say("facts"))}</div>'
             + table((Column(""), Column("", number=True)), rows_, empty="")
@@ -143,6 +146,12 @@ def _alternatives(visit: Visit, rows: list[Row]) -> str:
     return table(columns, cells, empty=say("none"))
 
 
+def _limit(visit: Visit, limit: Row) -> str:
+    """Return a binding limit: what it is, where, and what one more unit of it would save."""
+    rest = {name: _fact(visit, name, value) for name, value in limit.items() if name not in {"limit", "where"}}
+    return " ".join(str(limit[name]) for name in ("limit", "where") if name in limit) + f" ({loose(rest)})"
+
+
 def _said(visit: Visit, row: Row) -> str:
     shown = {name: value for name, value in row.items() if name not in {"spike"}}
     return loose({name: _fact(visit, name, value) for name, value in shown.items()})
@@ -152,6 +161,6 @@ def _fact(visit: Visit, name: str, value: Any) -> str:
     """Return one fact; times and money are known by their names."""
     if isinstance(value, int) and (name.endswith(("_at", "_until")) or name == "as_of"):
         return visit.formats.stamp(value)
-    if isinstance(value, int) and name.endswith("_minor"):
-        return visit.formats.money(value)
+    if isinstance(value, int | float) and name.endswith("_minor"):
+        return visit.formats.money(round(value))
     return loose(value)

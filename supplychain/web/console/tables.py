@@ -123,10 +123,19 @@ def show(element: ui.html, content: str) -> None:
         element.set_content(content)
 
 
+def label(name: str) -> str:
+    """Return the name of a field as words.
+
+    >>> label("order_cost_minor")
+    'order cost'
+    """
+    return name.removesuffix("_minor").replace("_", " ")
+
+
 def loose(value: Any) -> str:
     """Return nested data of an explanation as short text."""
     if isinstance(value, dict):
-        return ", ".join(f"{str(name).replace('_', ' ')} {loose(inner)}" for name, inner in value.items())
+        return ", ".join(f"{label(str(name))} {loose(inner)}" for name, inner in value.items())
     if isinstance(value, list | tuple):
         return "; ".join(loose(inner) for inner in value)
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -63,10 +63,22 @@ def line(number: int, **changes: Any) -> Row:
                 {"name": "rounding", "pieces": 5 * number, "note": "up to the batch multiple"},
             ],
             "facts": {
-                "binding": [{"limit": "capacity of SUP-A", "shadow_price_minor": 120}],
-                "alternatives": [{"supplier": "SUP-B", "cost_minor": 140_000}],
+                "binding": [{"limit": "supplier capacity", "where": "SUP-A", "day": 2, "price_minor": 120.5}],
+                "alternatives": [
+                    {
+                        "supplier": "SUP-B",
+                        "offer": "B-1",
+                        "mode": "expedite",
+                        "pieces": 120,
+                        "extra_minor": 15_000,
+                        "arrive_at": NOW + HOUR,
+                    }
+                ],
+                "cover_until": NOW + 40 * HOUR,
+                "moq": 20,
+                "order_cost_minor": 8_000,
             },
-            "equation": f"gross demand {150 * number} - expected loss {30 * number} = {100 * number}",
+            "equation": f"gross demand {150 * number} - expected loss {30 * number} - position {25 * number} + rounding {5 * number} = {100 * number}",
             "total": 100 * number,
         },
     }
