@@ -12,7 +12,7 @@ from supplychain.domain.errors import ForbiddenError, InvalidInputError, NotFoun
 from supplychain.domain.events import Signal, SignalKind
 from supplychain.domain.ids import content_hash, derive
 from supplychain.domain.network import Catalogue
-from supplychain.domain.plan import LineKind, LineState, PlanLine
+from supplychain.domain.plan import SUPPLY, LineKind, LineState, PlanLine
 from supplychain.messages.codec import ANSWER_DECODER, DecodeError, encode
 from supplychain.messages.v1 import LineAnswer, SupplierAnswer
 from supplychain.planning.lines import change
@@ -108,6 +108,8 @@ def _answer_line(tx: Tx, catalogue: Catalogue, answer: SupplierAnswer, line_answ
 
 
 _WMS = Actor("wms", frozenset({"system"}))
+_UNDER_WAY = SUPPLY - {LineState.APPROVED}
+"""States in which pieces can come in; a receipt that names any other line is stock and moves no line."""
 
 
 def _apply_stock(tx: Tx, event: StockEvent, wall: int) -> None:
@@ -136,7 +138,7 @@ def _received(line: PlanLine, event: StockEvent) -> PlanLine | None:
     received = line.received + event.pieces
     promised = line.quantity if line.confirmed is None else line.confirmed
     done = event.closes or received >= promised
-    if line.state in {LineState.RECEIVED, LineState.CLOSED, LineState.CANCELLED, LineState.REFUSED}:
+    if line.state not in _UNDER_WAY:
         return None
     state = (
         LineState.RECEIVED if done else (LineState.IN_TRANSIT if line.state is not LineState.IN_TRANSIT else line.state)
