@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
-from optimizers import Params, Problem, Solution, solve
+from optimizers import Engine, Params, Problem, Solution, solve
+from optimizers.residual import solve_around_stock
 from supplychain.domain.events import PlanRequest
 from supplychain.domain.plan import LineState, Plan
 from supplychain.domain.tuning import Tuning
@@ -44,13 +45,13 @@ def params(tuning: Tuning, groups: int) -> Params:
     return Params(
         sweeps=planning.sweep_limit,
         node_limit=planning.node_limit,
-        exact_items=planning.exact_groups if groups <= planning.exact_groups else 0,
+        engine=Engine.EXACT if groups <= planning.exact_groups else Engine.PRICES,
     )
 
 
 def run_solver(problem: Problem, limits: Params) -> Solution:
     """Solve in the process that was asked to; top level so that a pool can call it."""
-    return solve(problem, limits)
+    return solve(problem, limits) if limits.engine is Engine.EXACT else solve_around_stock(problem, limits)
 
 
 def propose(store: Store, compute: Compute, request: PlanRequest, wall: WallClock, crash: Crash = _no_crash) -> Outcome:
