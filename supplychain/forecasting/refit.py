@@ -21,6 +21,9 @@ from supplychain.forecasting.prior import AggregateSeries, PriorSettings, fit_pr
 from supplychain.forecasting.prior_record import FittedPrior
 from supplychain.forecasting.trade_calendar import TradeCalendar
 
+Schedule = Mapping[str, Mapping[str, Floats]]
+"""Group to regressor to D + horizon values: announced session minutes, price or offer indices."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refit:
@@ -50,17 +53,33 @@ def refit(
     items: ItemSettings | None = None,
     prior: PriorSettings | None = None,
     executor: Executor | None = None,
+    schedule: Schedule | None = None,
 ) -> Refit:
-    """Fit everything on what the frame knows; never fails on thin data, but degrades and says where."""
+    """Fit everything on what the frame knows; never fails on thin data, but degrades and says where.
+
+    Parameters
+    ----------
+    executor
+        Process pool for the priors; without it they are fitted here.
+    schedule
+        What is known ahead of each group beside the calendar.
+    """
     chosen = items or ItemSettings()
     groups = frame.by_group()
     effects = calendar.effects(frame.days)
+    known = frame.pieces.shape[1]
     batch = [
-        AggregateSeries(key, frame.first_day, groups.pieces[i], groups.open_days, effects)
+        AggregateSeries(
+            key,
+            frame.first_day,
+            groups.pieces[i],
+            groups.open_days,
+            {**effects, **{name: values[:known] for name, values in (schedule or {}).get(key, {}).items()}},
+        )
         for i, key in enumerate(groups.keys)
     ]
     fitted = dict(zip(groups.keys, fit_priors(batch, prior, executor), strict=True))
-    ahead = outlook(fitted, calendar, frame, chosen.horizon)
+    ahead = outlook(fitted, calendar, frame, chosen.horizon, schedule)
     model = fit_items(frame, chosen, ahead)
     digest = hashlib.sha256(model.to_json().encode())
     for key in sorted(fitted):
@@ -69,11 +88,22 @@ def refit(
     return Refit(fitted, model, digest.hexdigest()[:16], degraded)
 
 
-def outlook(priors: Mapping[str, FittedPrior], calendar: TradeCalendar, frame: DailyFrame, horizon: int) -> Floats:
+def outlook(
+    priors: Mapping[str, FittedPrior],
+    calendar: TradeCalendar,
+    frame: DailyFrame,
+    horizon: int,
+    schedule: Schedule | None = None,
+) -> Floats:
     """Calendar factors of the frame's groups, G x (D + horizon), groups in sorted order.
 
-    Only holidays and campaigns are handed on: the week is learned by the item model itself. A group without a full prior, or a
-    closed day, has factor 1.
+    Holidays, campaigns and the schedule are handed on; the week is learned by the item model itself. Calendar effects count
+    against a day without any, the schedule against its own mean. A group without a full prior has factor 1.
+
+    Raises
+    ------
+    ValueError
+        When the schedule is shorter than the days.
     """
     days = np.arange(frame.first_day, frame.first_day + frame.pieces.shape[1] + horizon)
     effects = calendar.effects(days)
@@ -82,8 +112,14 @@ def outlook(priors: Mapping[str, FittedPrior], calendar: TradeCalendar, frame: D
         prior = priors.get(group)
         factor = np.ones(len(days))
         if prior is not None:
-            for name, (weight, _) in prior.effects.items():
-                factor = factor + weight * effects.get(name, np.zeros(len(days)))
+            told = (schedule or {}).get(group, {})
+            for name, (weight, mean) in prior.effects.items():
+                if name in effects:
+                    factor = factor + weight * effects[name]
+                elif len(told.get(name, ())) >= len(days):
+                    factor = factor + weight * (told[name][: len(days)] - mean)
+                else:
+                    raise ValueError(f"the schedule of {group} lacks days of {name}")
         rows.append(np.clip(factor, 0.05, 20.0))
     return np.vstack(rows) if rows else np.ones((0, len(days)))
 

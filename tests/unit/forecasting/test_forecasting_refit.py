@@ -48,6 +48,21 @@ def test_a_refit_hands_the_campaign_of_each_group_on() -> None:
     assert np.all(again[:, ~inside] == 1.0)
 
 
+def test_announced_sessions_count_before_they_run() -> None:
+    frame = world()
+    minutes = (np.arange(117) % 5 == 0) * 60.0
+    rng = np.random.default_rng(2)
+    lively = replace(frame, pieces=rng.poisson(frame.pieces * (1.0 + minutes[:110] / 60.0)).astype(float))
+    schedule = {group: {"session_minutes": minutes} for group in ("g0", "g1")}
+    learned = refit(lively, ONE, SMALL, schedule=schedule)
+    ahead = outlook(learned.priors, ONE, lively, 7, schedule)
+    assert ahead[1, 115] / ahead[1, 114] == pytest.approx(2.0, rel=0.15)
+    told = predict_items(learned.items, lively, range(7), outlook=ahead).mean.sum(axis=0)
+    assert told[5] > 1.5 * told[4]
+    with pytest.raises(ValueError, match="lacks days of session_minutes"):
+        outlook(learned.priors, ONE, lively, 7)
+
+
 def test_equal_learning_has_an_equal_version_and_other_data_another() -> None:
     frame = world()
     assert refit(frame, ONE, SMALL).version == refit(frame, ONE, SMALL).version
