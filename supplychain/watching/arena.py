@@ -42,12 +42,14 @@ class NullStreams:
 
     def __init__(self, rates: Floats, clumping: float, rng: np.random.Generator) -> None:
         self.rates, self.clumping, self.rng = rates, clumping, rng
+        self.now = rates
         self._speed = 2.0 * math.pi / rng.uniform(*DRIFT_BINS, len(rates))
         self._phase = rng.uniform(0.0, 2.0 * math.pi, len(rates))
 
     def draw(self, at: int, factors: Floats | float = 1.0) -> Floats:
         """Draw the counts of bin number `at`, the rates multiplied by `factors`."""
         rates = self.rates * (1.0 + DRIFT * np.sin(self._speed * at + self._phase)) * factors
+        self.now = rates
         if self.clumping > 0.0:
             rates = rates * self.rng.gamma(1.0 / self.clumping, self.clumping, rates.shape)
         return self.rng.poisson(rates).astype(np.float64)
@@ -61,6 +63,18 @@ class Lift:
     ratio: float
     start: int
     length_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """A crowd that clicks: as many times as given for each order that is to be expected, and as often again idly.
+
+    Given the rates, clicks are independent of the orders that come, with overdispersion `clumping`.
+    """
+
+    per_order: float = 6.0
+    clumping: float = 0.05
+    viewers: int = 1_000
 
 
 class Arena:
@@ -78,6 +92,8 @@ class Arena:
         How many rooms, for how many bins.
     seed
         Of all chance.
+    interest
+        How the crowd shows itself, None when nothing is heard of it.
     """
 
     def __init__(
@@ -90,7 +106,9 @@ class Arena:
         rooms: int,
         bins: int,
         seed: int,
+        interest: Interest | None = None,
     ) -> None:
+        self.interest = interest
         self.rates = tuple(rates)
         self.rooms, self.bins = rooms, bins
         self.bin_ms = tuning.bin_seconds * SECOND
@@ -122,7 +140,18 @@ class Arena:
             each[:: len(self.rates)] = factors[at]
             counts = self.null.draw(at, each)
             now = START + at * self.bin_ms
+            if self.interest is not None:
+                self._show(self.interest, now)
             for row in np.flatnonzero(counts).tolist():
                 self.watch.count(self._keys[row], now, int(counts[row]))
             self.watch.advance(now + self.bin_ms + self.watch.grace_ms, verdicts)
         return verdicts
+
+    def _show(self, interest: Interest, now: int) -> None:
+        """Let the crowd of each room click."""
+        width = len(self.rates)
+        mean = interest.per_order * (self.null.now.reshape(-1, width).sum(axis=1) + sum(self.rates))
+        if interest.clumping > 0.0:
+            mean = mean * self.null.rng.gamma(1.0 / interest.clumping, interest.clumping, mean.shape)
+        for room, clicks in enumerate(self.null.rng.poisson(mean).tolist()):
+            self.watch.crowd.hear(f"L{room}", now, clicks, interest.viewers)

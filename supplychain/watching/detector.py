@@ -174,7 +174,9 @@ class Streams:
         """Return the overdispersion c of rows: counts at rate λ have variance λ + cλ²."""
         return np.clip(self.excess[rows] / self.mass[rows], CLUMPING_LEAST, CLUMPING_MOST)
 
-    def step(self, rows: Rows, counts: Floats, factors: Floats, bin_end: int, head: int) -> tuple[Floats, Floats]:
+    def step(
+        self, rows: Rows, counts: Floats, factors: Floats, bin_end: int, head: int, witness: Floats | None = None
+    ) -> tuple[Floats, Floats]:
         """Take one bin of the given rows into account.
 
         Parameters
@@ -185,6 +187,8 @@ class Streams:
             End of the bin, ms.
         head
             Number of bins observed before this one; it points into the guard.
+        witness
+            Evidence in nats from elsewhere, per row.
 
         Returns
         -------
@@ -197,6 +201,8 @@ class Streams:
         rate = base * factors
         gain = np.log1p(clumping * (constants.ratio - 1.0) * rate / (1.0 + clumping * rate))
         score = self.score[rows] + counts * (math.log(constants.ratio) - gain) - gain / clumping
+        if witness is not None:
+            score = score + witness
         speaks = (score > 0.0) & (self.weight[rows] >= constants.warm)
         self.score[rows] = np.where(speaks, score, 0.0)
         self.observed[rows] = np.where(speaks, self.observed[rows] + counts, 0.0)

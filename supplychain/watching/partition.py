@@ -16,8 +16,8 @@ import numpy as np
 from supplychain.domain.errors import InvalidInputError
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Tuning
-from supplychain.domain.units import HOUR, SECOND, floor_to
-from supplychain.messages.v1 import Sale, SaleKind
+from supplychain.domain.units import EARLIEST, HOUR, LATEST, SECOND, floor_to
+from supplychain.messages.v1 import Audience, Sale, SaleKind
 from supplychain.watching import intake, restore
 from supplychain.watching import snapshot as stored
 from supplychain.watching.clock import NEVER, PartitionClock, Reading
@@ -272,6 +272,16 @@ class PartitionWatch:
             cues.append(self.cues.cue(spike.session_id, spike.sku, at, spike.spike_id))
         self.cues.advance(floor_to(self.watermark, self.bin_ms), cues)
         return cues
+
+    def engage(self, samples: Iterable[Audience]) -> None:
+        """Hear what the crowd of rooms shows; it shortens the delay of spikes, see `crowd`.
+
+        A sample counts for the bin that ends with it, and only if it is here before that bin is judged: where verdicts must be
+        repeatable, hand over the samples up to a time before the sales of that time.
+        """
+        for sample in samples:
+            if EARLIEST <= sample.at <= LATEST:
+                self.spikes.hear(sample)
 
     def snapshot(self) -> bytes:
         """Return the state after the last chunk: equal histories give equal bytes, wherever they were cut."""

@@ -6,8 +6,10 @@ from operator import itemgetter
 
 import numpy as np
 
+from supplychain.watching.crowd import Crowd
 from supplychain.watching.cues import CueBook
-from supplychain.watching.snapshot import CueState, DetectorState, StreamTable
+from supplychain.watching.detector import Rows, Streams
+from supplychain.watching.snapshot import CrowdState, CueState, DetectorState, StreamTable
 from supplychain.watching.spikes import SpikeWatch
 
 
@@ -27,6 +29,7 @@ def detector_state(spikes: SpikeWatch) -> DetectorState:
         spikes.gaps,
         pending,
         _table(spikes),
+        _crowd(spikes.crowd),
     )
 
 
@@ -44,14 +47,53 @@ def _table(spikes: SpikeWatch) -> StreamTable:
     return StreamTable(
         streams=[stream for stream, _ in keys],
         skus=[sku for _, sku in keys],
-        numbers=np.stack([getattr(running, name)[rows] for name in running.FLOATS]).astype("<f8").tobytes(),
-        wholes=np.stack([getattr(running, name)[rows] for name in running.WHOLES]).astype("<i8").tobytes(),
+        numbers=_columns(running, running.FLOATS, rows, "<f8"),
+        wholes=_columns(running, running.WHOLES, rows, "<i8"),
         awake=np.flatnonzero(awake[rows]).astype("<i4").tobytes(),
         # Orders are whole numbers, far below what four bytes hold exactly.
         held=running.held[:, alert].astype("<f4").tobytes(),
         factor=factor.astype("u1" if plain else "<f8").tobytes(),
         bursts=sorted(((place[row], burst) for row, burst in spikes.bursts.items()), key=itemgetter(0)),
     )
+
+
+def _crowd(crowd: Crowd) -> CrowdState:
+    names, running = sorted(crowd.rows), crowd.streams
+    rows = np.array([crowd.rows[name] for name in names], dtype=np.int64)
+    return CrowdState(
+        names,
+        _columns(running, running.FLOATS, rows, "<f8"),
+        _columns(running, running.WHOLES, rows, "<i8"),
+        running.held[:, rows].tobytes(),
+        running.factor[:, rows].tobytes(),
+        [
+            (start, name, *crowd.pending[start][name])
+            for start in sorted(crowd.pending)
+            for name in sorted(crowd.pending[start])
+        ],
+    )
+
+
+def _load_crowd(crowd: Crowd, state: CrowdState) -> None:
+    for start, name, interest, viewers in state.pending:
+        crowd.hear(name, start, interest, viewers)
+    running = crowd.streams
+    rows = np.array([crowd.streams.add(None) for _ in state.streams], dtype=np.int64)
+    crowd.rows = dict(zip(state.streams, rows.tolist(), strict=True))
+    if rows.size:
+        _load_columns(running, running.FLOATS, rows, state.numbers, "<f8")
+        _load_columns(running, running.WHOLES, rows, state.wholes, "<i8")
+        running.held[:, rows] = np.frombuffer(state.held, dtype="<f8").reshape(-1, rows.size)
+        running.factor[:, rows] = np.frombuffer(state.factor, dtype="<f8").reshape(-1, rows.size)
+
+
+def _columns(running: Streams, names: tuple[str, ...], rows: Rows, kind: str) -> bytes:
+    return np.stack([getattr(running, name)[rows] for name in names]).astype(kind).tobytes()
+
+
+def _load_columns(running: Streams, names: tuple[str, ...], rows: Rows, data: bytes, kind: str) -> None:
+    for name, values in zip(names, np.frombuffer(data, dtype=kind).reshape(len(names), -1), strict=True):
+        getattr(running, name)[rows] = values
 
 
 def load_detector(spikes: SpikeWatch, state: DetectorState, watermark: int) -> None:
@@ -64,16 +106,13 @@ def load_detector(spikes: SpikeWatch, state: DetectorState, watermark: int) -> N
     spikes.observed, spikes.swept, spikes.gaps = state.observed, state.swept, state.gaps
     for start, stream, sku, orders in state.pending:
         spikes.count((stream, sku), start, orders)
+    _load_crowd(spikes.crowd, state.crowd)
     table, running = state.table, spikes.streams
     rows = np.array([spikes.add(key) for key in zip(table.streams, table.skus, strict=True)], dtype=np.int64)
     if not rows.size:
         return
-    numbers = np.frombuffer(table.numbers, dtype="<f8").reshape(len(running.FLOATS), -1)
-    for name, values in zip(running.FLOATS, numbers, strict=True):
-        getattr(running, name)[rows] = values
-    wholes = np.frombuffer(table.wholes, dtype="<i8").reshape(len(running.WHOLES), -1)
-    for name, values in zip(running.WHOLES, wholes, strict=True):
-        getattr(running, name)[rows] = values
+    _load_columns(running, running.FLOATS, rows, table.numbers, "<f8")
+    _load_columns(running, running.WHOLES, rows, table.wholes, "<i8")
     alert = rows[np.frombuffer(table.awake, dtype="<i4")]
     if alert.size:
         running.held[:, alert] = np.frombuffer(table.held, dtype="<f4").reshape(-1, alert.size)

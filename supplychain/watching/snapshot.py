@@ -31,6 +31,17 @@ class StreamTable(msgspec.Struct, array_like=True):
     bursts: list[tuple[int, Burst]] = []
 
 
+class CrowdState(msgspec.Struct, array_like=True):
+    """The interest of rooms, sorted by name, as packed columns, and samples whose bins are not judged yet."""
+
+    streams: list[str] = []
+    numbers: bytes = b""
+    wholes: bytes = b""
+    held: bytes = b""
+    factor: bytes = b""
+    pending: list[tuple[int, str, int, int]] = []
+
+
 class DetectorState(msgspec.Struct, array_like=True):
     """The detector of a partition; `shape` is the tuning that gives its numbers their meaning."""
 
@@ -42,6 +53,7 @@ class DetectorState(msgspec.Struct, array_like=True):
     gaps: list[tuple[int, int]] = []
     pending: list[tuple[int, str, str, int]] = []
     table: StreamTable = msgspec.field(default_factory=StreamTable)
+    crowd: CrowdState = msgspec.field(default_factory=CrowdState)
 
 
 class CueState(msgspec.Struct, array_like=True):

@@ -11,10 +11,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from supplychain.domain.tuning import Detector as DetectorTuning
 from supplychain.domain.units import MINUTE, SECOND
-from supplychain.watching.arena import START, Arena, Lift
+from supplychain.watching.arena import START, Arena, Interest, Lift
 from supplychain.watching.table import SHIPPED
 from supplychain.watching.thresholds import ThresholdTable
 
@@ -50,6 +51,7 @@ class Case:
     per_minute: float
     clumping: float
     alarms_per_hour: float
+    engaged: bool = False
 
 
 def arena(case: Case, table: ThresholdTable, *, rooms: int, minutes: int, seed: int) -> Arena:
@@ -59,7 +61,9 @@ def arena(case: Case, table: ThresholdTable, *, rooms: int, minutes: int, seed: 
     tuning = DetectorTuning(false_alarms_per_hour=case.alarms_per_hour)
     bins_per_minute = 60 // tuning.bin_seconds
     rates = [one / bins_per_minute for one in per_minute]
-    return Arena(rates, case.clumping, tuning, table, rooms=rooms, bins=minutes * bins_per_minute, seed=seed)
+    bins = minutes * bins_per_minute
+    interest = Interest() if case.engaged else None
+    return Arena(rates, case.clumping, tuning, table, rooms=rooms, bins=bins, seed=seed, interest=interest)
 
 
 def bursts(rooms: int, minutes: int, bin_ms: int) -> list[Lift]:
@@ -106,6 +110,7 @@ def run(
     per_minute: Sequence[float] = PER_MINUTE,
     clumpings: Sequence[float] = CLUMPINGS,
     alarms_per_hour: Sequence[float] = ALARMS_PER_HOUR,
+    engaged: Sequence[bool] = (False, True),
     table: ThresholdTable = SHIPPED,
 ) -> Iterator[dict[str, object]]:
     """Measure every case and yield a row per case and ratio as it is done.
@@ -117,16 +122,13 @@ def run(
     quiet_hours
         Room-hours without a burst per case at 0.1 false alarms an hour; a room of many items gets a quarter.
     """
-    for layout in layouts:
-        for rate in per_minute:
-            for clumping in clumpings:
-                for wanted in alarms_per_hour:
-                    case = Case(layout, rate, clumping, wanted)
-                    hours = quiet_hours / (4.0 if layout.items > 1 else 1.0)
-                    quiet = max(int(hours * 60.0 / minutes), 1)
-                    realised = false_alarms(case, rooms=quiet, minutes=minutes, seed=seed + 1, table=table)
-                    found = delays(case, rooms=rooms, minutes=minutes, seed=seed, table=table)
-                    yield from (_row(case, ratio, found[ratio], realised) for ratio in RATIOS)
+    cases = (Case(*one) for one in product(layouts, per_minute, clumpings, alarms_per_hour, engaged))
+    for case in cases:
+        hours = quiet_hours / (4.0 if case.layout.items > 1 else 1.0)
+        quiet = max(int(hours * 60.0 / minutes), 1)
+        realised = false_alarms(case, rooms=quiet, minutes=minutes, seed=seed + 1, table=table)
+        found = delays(case, rooms=rooms, minutes=minutes, seed=seed, table=table)
+        yield from (_row(case, ratio, found[ratio], realised) for ratio in RATIOS)
 
 
 def _row(case: Case, ratio: float, seconds: list[float], realised: float) -> dict[str, object]:
@@ -135,6 +137,7 @@ def _row(case: Case, ratio: float, seconds: list[float], realised: float) -> dic
         "layout": case.layout.name,
         "orders_per_minute": case.per_minute,
         "clumping": case.clumping,
+        "engagement": case.engaged,
         "ratio": ratio,
         "alarms_per_hour_wanted": case.alarms_per_hour,
         "alarms_per_hour": round(realised, 3),

@@ -80,8 +80,10 @@ def test_the_bench_tells_what_was_caught_how_fast_and_how_many_alarms_were_false
             alarms_per_hour=(0.5,),
         )
     )
-    assert [row["ratio"] for row in rows] == [2.0, 3.0, 5.0, 10.0]
-    assert rows[-1]["caught"] == 1.0
+    assert [(row["engagement"], row["ratio"]) for row in rows] == [
+        (engaged, ratio) for engaged in (False, True) for ratio in (2.0, 3.0, 5.0, 10.0)
+    ]
+    assert rows[3]["caught"] == rows[7]["caught"] == 1.0
     assert rows[-1]["delay_p90_seconds"] in {5.0, 10.0}
     assert rows[0]["bursts"] == 2
     assert isinstance(rows[0]["alarms_per_hour"], float)

@@ -1,0 +1,95 @@
+"""The crowd is a second witness of a burst: it shortens the delay and is never enough by itself."""
+
+from __future__ import annotations
+
+import random
+
+from supplychain.domain.tuning import Tuning
+from supplychain.messages.v1 import Audience, Sale, Tick
+from supplychain.watching import ChunkDelta, PartitionWatch
+from tests.unit.watching.watching_rig import CATALOGUE, HOUR, SECOND, T0, records, steady, watch
+
+QUIET = dict.fromkeys(range(0, 2_000, 5), 1)
+BURST = QUIET | dict.fromkeys(range(600, 720, 5), 3)
+
+
+def sample(second: int, clicks: int, viewers: int = 1_000, **changes: object) -> Audience:
+    values: dict[str, object] = {"room_id": "room", "at": T0 + second * SECOND, "viewers": viewers, "clicks": clicks}
+    return Audience(**{**values, **changes})  # type: ignore[arg-type]  # a test's free hand with fields
+
+
+def crowd(clicks: dict[int, int], noise: int = 3, viewers: dict[int, int] | None = None) -> list[Audience]:
+    """Samples every five seconds: twelve clicks a bin, or as many as given."""
+    chance = random.Random(4)
+    return [
+        sample(
+            second + 5,
+            max(clicks.get(second, 12) + chance.randint(-noise, noise), 0),
+            (viewers or {}).get(second, 1_000),
+        )
+        for second in range(0, 1_000, 5)
+    ]
+
+
+def show(events: list[Sale | Tick], samples: list[Audience], *, restart_at: int | None = None) -> list[ChunkDelta]:
+    """Apply five seconds at a time, the samples of each before its sales."""
+    one, deltas = watch(), []
+    blocks: list[tuple[int, bytes]] = []
+    for start in range(0, 1_000, 5):
+        if start == restart_at:
+            one = PartitionWatch(CATALOGUE, Tuning(), partition=0, snapshot=one.snapshot(), seen_blocks=blocks)
+        one.engage(each for each in samples if T0 + start * SECOND < each.at <= T0 + (start + 5) * SECOND)
+        part = [event for event in events if T0 + start * SECOND <= moment(event) < T0 + (start + 5) * SECOND]
+        deltas.append(one.apply(records(part)))
+        blocks.extend(deltas[-1].seen_blocks)
+    return deltas
+
+
+def moment(event: Sale | Tick) -> int:
+    return event.at if isinstance(event, Tick) else event.occurred_at
+
+
+def judged(deltas: list[ChunkDelta]) -> list[int]:
+    return [(spike.judged_at - T0) // SECOND for delta in deltas for spike in delta.spikes if spike.sku == "A"]
+
+
+def test_a_crowd_that_clicks_along_shortens_the_delay() -> None:
+    alone = judged(show(steady(1_000, BURST), []))
+    along = judged(show(steady(1_000, BURST), crowd(dict.fromkeys(range(600, 720, 5), 24))))
+    assert len(alone) == len(along) == 1
+    assert 600 < along[0] <= alone[0] - 10
+
+
+def test_a_crowd_without_orders_is_no_burst() -> None:
+    assert judged(show(steady(1_000), crowd(dict.fromkeys(range(600, 720, 5), 60)))) == []
+
+
+def test_a_room_that_fills_is_no_burst() -> None:
+    seconds = range(600, 1_000, 5)
+    fuller = crowd(dict.fromkeys(seconds, 36), viewers=dict.fromkeys(seconds, 3_000))
+    assert judged(show(steady(1_000), fuller)) == []
+
+
+def test_a_crowd_that_falls_silent_leaves_the_orders_their_say() -> None:
+    lost = [one for one in crowd({}) if one.at < T0 + 500 * SECOND]
+    assert len(judged(show(steady(1_000, BURST), lost))) == 1
+
+
+def test_a_restart_in_the_middle_changes_nothing() -> None:
+    samples = crowd(dict.fromkeys(range(600, 720, 5), 24))
+    whole = show(steady(1_000, BURST), samples)
+    for at in (300, 605, 650):
+        assert judged(show(steady(1_000, BURST), samples, restart_at=at)) == judged(whole)
+
+
+def test_samples_out_of_time_are_not_held() -> None:
+    one = watch()
+    one.engage([sample(5, 1)])
+    one.apply(records(steady(60)))
+    one.engage(
+        [sample(5, 1), sample(3 * HOUR // SECOND, 1), Audience("room", at=10**30, viewers=1), sample(70, 10**30)]
+    )
+    assert list(one.spikes.crowd.pending) == [T0 + 65 * SECOND]
+    one.snapshot()
+    one.apply(records([Tick(at=T0 + 200 * SECOND)]))
+    assert one.spikes.crowd.pending == {}
