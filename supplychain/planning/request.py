@@ -70,10 +70,10 @@ def _next_cut(tx: Tx, tuning: Tuning, through: int, safe: int, wall: int) -> boo
     review = floor_to(through, tuning.planning.review_minutes * MINUTE) + tuning.planning.review_minutes * MINUTE
     moments = [review, tx.bridge.next_letter_at(), tx.bridge.next_stock_event_at()]
     cut = min([safe, *(max(through + grid, ceil_to(at, grid)) for at in moments if at is not None)])
-    cut = _moved(tx, catalogue, tuning, through, cut)
     due = _due(tx, tuning, cut)
-    if due is not None:
+    if due is not None:  # before the forecasts are looked at: those after it are compared with what it will be based on
         cut = min(cut, max(due.at, through + grid))
+    cut = _moved(tx, catalogue, tuning, through, cut)
     apply_due(tx, catalogue, cut, wall)
     due = _due(tx, tuning, cut)
     taken = due.signals if due and due.at <= cut else ()
