@@ -36,7 +36,7 @@ LINK = re.compile(r"\]\(([^)\s]+)\)")
 def code_of(page: Path) -> Iterator[str]:
     """Yield every line of code of a page: fenced blocks line by line, and inline code."""
     for fenced, inline in CODE.findall(page.read_text(encoding="utf-8")):
-        yield from (fenced or inline).replace("\\\n", " ").splitlines()
+        yield from (fenced or inline).replace("\\\n", " ").replace("\\|", "|").splitlines()
 
 
 @pytest.fixture(autouse=True)
@@ -157,11 +157,11 @@ def test_commands_exist(page: Path) -> None:
 
 def unknown_in(line: str) -> list[str]:
     """Return what a line of code asks of the command line that it does not have."""
-    found = re.search(r"(?:^|[\s/])supplychain((?: [^|;&#]+)?)", line)
-    if found is None or not re.match(r"^\s*(?:[A-Z_]+=\S+ )*(?:\S*/|docker .* )?supplychain(?:\s|$)", line):
+    found = re.match(r"\s*(?:[A-Z_]+=\S+ )*(?:\S*/|docker .* )?supplychain(?:$|\s+(.*?)(?:\s[|;&#].*)?$)", line)
+    if found is None:
         return []
     command: Any = typer.main.get_command(app)
-    words = shlex.split(found[1])
+    words = shlex.split(found[1] or "")
     while words and hasattr(command, "commands") and not words[0].startswith("-"):
         names = words.pop(0).split("|")
         unknown = [name for name in names if name not in command.commands]
