@@ -9,6 +9,7 @@ import runpy
 import shlex
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -155,12 +156,18 @@ def test_commands_exist(page: Path) -> None:
     assert not faults
 
 
+@cache
+def command_line() -> Any:
+    """Return the root of the command line."""
+    return typer.main.get_command(app)
+
+
 def unknown_in(line: str) -> list[str]:
     """Return what a line of code asks of the command line that it does not have."""
     found = re.match(r"\s*(?:[A-Z_]+=\S+ )*(?:\S*/|docker .* )?supplychain(?:$|\s+(.*?)(?:\s[|;&#].*)?$)", line)
     if found is None:
         return []
-    command: Any = typer.main.get_command(app)
+    command = command_line()
     words = shlex.split(found[1] or "")
     while words and hasattr(command, "commands") and not words[0].startswith("-"):
         names = words.pop(0).split("|")
@@ -201,3 +208,31 @@ def test_the_test_command_of_the_readme_is_the_one_that_is_run_on_every_change()
     if not script.exists():
         pytest.skip("there is no .ci/run in this checkout")
     assert re.search(r"^\s*(?:exec )?make .*\btest\b", script.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+def test_every_setting_and_tuning_value_that_is_named_exists() -> None:
+    config = runpy.run_path(str(HOUSE / "docs" / "make_config.py"))
+    known = {setting.name for setting in config["settings"]()}
+    known |= {f"{section}.{name}" for section, values in plain(Tuning()).items() for name in values}
+    sections = {name.partition(".")[0] for name in known if "." in name}
+    named = re.compile(rf"(?:--set )?((?:{'|'.join(sorted(sections))})\.[a-z_]+)(?: ?=.*)?")
+    found = {(page.name, hit[1]) for page in PAGES for line in code_of(page) if (hit := named.fullmatch(line.strip()))}
+    assert found
+    assert {(page, name) for page, name in found if name not in known and not name.endswith(".jsonl")} == set()
+
+
+def test_every_environment_variable_that_is_named_is_a_setting() -> None:
+    config = runpy.run_path(str(HOUSE / "docs" / "make_config.py"))
+    known = {"SUPPLYCHAIN_" + setting.name.replace(".", "__").upper() for setting in config["settings"]()}
+    files = [*PAGES, *(HOUSE / "config").glob("*.toml"), HOUSE / "deploy/compose.yaml", HOUSE / "deploy/Containerfile"]
+    found = {name for file in files for name in re.findall(r"SUPPLYCHAIN_[A-Z_]*[A-Z]", file.read_text("utf-8"))}
+    assert found
+    assert found <= known
+
+
+def test_every_metric_that_is_named_is_measured() -> None:
+    text = (HOUSE / "docs" / "operations.md").read_text(encoding="utf-8")
+    measured = (HOUSE / "supplychain" / "telemetry.py").read_text(encoding="utf-8")
+    named = {name.removesuffix("_total") for name in re.findall(r"`(supplychain_[a-z_]+)`", text)}
+    assert named
+    assert {name for name in named if f'"{name}"' not in measured} == set()
