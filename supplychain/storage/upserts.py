@@ -17,7 +17,9 @@ def insert_new(connection: Connection, table: Table, rows: Iterable[Mapping[str,
     """Insert the rows that are not there yet; return how many were new."""
     new = 0
     for row in rows:
-        new += connection.execute(_insert(connection, table).values(**row).on_conflict_do_nothing()).rowcount
+        statement = _insert(connection, table).values(**row).on_conflict_do_nothing()
+        # without the option the count of an INSERT is -1 on PostgreSQL, and every row would look new
+        new += connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
     return new
 
 
