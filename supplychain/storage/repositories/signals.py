@@ -102,7 +102,7 @@ class SqlSignals:
             .where(requests.c.state.in_(("pending", "claimed")))
             .order_by(requests.c.cut, requests.c.request)
             .limit(1)
-            .with_for_update(skip_locked=True)
+            .with_for_update()  # waits: who skipped the locked oldest would run the second oldest beside it
         ).first()
         if oldest is None or (oldest.lease_wall or 0) > now_wall:
             return None
