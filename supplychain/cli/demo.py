@@ -61,7 +61,13 @@ def demo(
     try:
         if not json:
             screen.print("[bold]Live evening[/] (synthetic data): setting up broker, database, prior and roles")
-        tuning = parse({"approval": {"auto_approve": True}})
+        limits = {
+            "auto_approve": True,
+            "auto_line_minor": 4_000_000,
+            "auto_plan_minor": 12_000_000,
+            "auto_cover_hours": 336.0,
+        }
+        tuning = parse({"approval": limits})
         prepare(services, catalogue, tuning, "the demonstration approves inside limits", history_seed=seed)
         parent.start()
         parent.wait(

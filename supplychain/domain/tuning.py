@@ -46,8 +46,8 @@ class Forecast:
     dispersion: float = _value(1.6, 1.0, 50.0, "1", "variance of orders over their mean")
     region_weight: float = _value(200.0, 0.0, 1e6, "orders", "orders that the prior regional shares are worth")
     refresh_seconds: int = _value(60, 5, 3_600, "s", "how often a session forecast is renewed")
-    moved_share: float = _value(0.25, 0.01, 10.0, "1", "a forecast that moved by this share may ask for a plan")
-    moved_pieces: int = _value(40, 1, 1_000_000, "pieces", "and by at least so many pieces")
+    moved_share: float = _value(0.4, 0.01, 10.0, "1", "a forecast that moved by this share may ask for a plan")
+    moved_pieces: int = _value(60, 1, 1_000_000, "pieces", "and by at least so many pieces")
     cancelled_share: float = _value(0.20, 0.0, 0.95, "1", "expected share cancelled before shipment")
     refunded_share: float = _value(0.03, 0.0, 0.95, "1", "expected share refunded without return")
     returned_share: float = _value(0.18, 0.0, 0.95, "1", "expected share returned")
@@ -61,7 +61,7 @@ class Planning:
     """When a plan is made and how it weighs risk."""
 
     cut_seconds: int = _value(5, 1, 3_600, "s", "grid of the cuts that plans read up to")
-    debounce_seconds: int = _value(60, 0, 3_600, "s", "least time between two plans of a group")
+    debounce_seconds: int = _value(180, 0, 3_600, "s", "least time between two plans of a group")
     review_minutes: int = _value(30, 1, 1_440, "min", "when a plan is looked at again: later waves are not released")
     horizon_days: int = _value(14, 2, 60, "d", "planning horizon")
     hourly_days: int = _value(2, 1, 3, "d", "days cut into hours at the start of the horizon")
@@ -73,6 +73,7 @@ class Planning:
     sweep_limit: int = _value(6, 1, 10_000, "sweeps", "work limit of the price coordination")
     solve_seconds: float = _value(60.0, 0.1, 600.0, "s", "wall limit of one solve, set-up included")
     exact_groups: int = _value(0, 0, 20, "groups", "so many groups at most go to the exact model")
+    safety_lead_minutes: int = _value(120, 0, 2_880, "min", "suppliers are taken to be so much later than they say")
     proposal_hours: int = _value(12, 1, 168, "h", "an open proposal expires")
     stock_stale_minutes: int = _value(24 * 60, 1, 7 * 24 * 60, "min", "stock older than this holds releases")
     shelf_live_lift: float = _value(0.0, 0.0, 5.0, "1", "lift of shelf demand while a live session runs")

@@ -77,7 +77,7 @@ def _next_cut(tx: Tx, tuning: Tuning, through: int, safe: int, wall: int) -> boo
     apply_due(tx, catalogue, cut, wall)
     due = _due(tx, tuning, cut)
     taken = due.signals if due and due.at <= cut else ()
-    groups = {signal.group for signal in taken} | (_reviewed(catalogue, cut) if cut == review else set())
+    groups = {signal.group for signal in taken} | (_reviewed(tx, catalogue, tuning, cut) if cut == review else set())
     reasons = sorted({f"{signal.kind}: {signal.subject or signal.group}" for signal in taken})
     if cut == review and groups:
         reasons.append("review")
@@ -137,15 +137,17 @@ def _has_moved(catalogue: Catalogue, tuning: Tuning, forecast: SessionForecast, 
     return change >= max(tuning.forecast.moved_pieces, tuning.forecast.moved_share * max(known, 1.0))
 
 
-def _reviewed(catalogue: Catalogue, cut: int) -> set[str]:
-    """Groups that are looked at again at a review: those of the sessions on air."""
-    return {
+def _reviewed(tx: Tx, catalogue: Catalogue, tuning: Tuning, cut: int) -> set[str]:
+    """Groups that are looked at at a review: those of the sessions on air that no other reason has planned since the last."""
+    on_air = {
         catalogue.group_of[item.sku]
         for session in catalogue.sessions.values()
         if session.starts_at <= cut < session.ends_at
         for item in session.items
         if item.sku in catalogue.group_of
     }
+    since = cut - tuning.planning.review_minutes * MINUTE
+    return on_air - {group for group, last in tx.signals.group_cuts(on_air).items() if last.cut > since}
 
 
 def _ask(

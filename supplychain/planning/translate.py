@@ -268,8 +268,9 @@ def _modes(build: _Build) -> tuple[tuple[Mode, ...], Offers, Modes, tuple[tuple[
             ways = [(False, offer.lead_time_minutes, 0)]
             if offer.expedite:
                 ways.append((True, offer.expedite.lead_time_minutes, offer.expedite.surcharge_minor))
+            safety = build.view.tuning.planning.safety_lead_minutes
             for expedite, lead, surcharge in ways:
-                arrivals = tuple(supply_arrivals(grid, supplier.hours, lead, lane))
+                arrivals = tuple(supply_arrivals(grid, supplier.hours, lead + safety, lane))
                 for tier in _tiers(offer, catalogue.skus[sku].unit_cost_minor):
                     moq = -(-max(offer.moq, tier.from_pieces) // offer.multiple) * offer.multiple
                     modes.append(Mode(offer, expedite, tier.unit_cost_minor + surcharge, moq))
