@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from optimizers.given import Decided, decided, expiry, most_pieces
+from optimizers.given import decided, expiry
 from optimizers.milp import Floats
 from optimizers.problem import Problem
 from optimizers.solution import Ints
-from optimizers.tables import FREE
+from optimizers.supply_lists import as_int, candidates, constants, lots, pins
 
 
 class Net(NamedTuple):
@@ -149,38 +149,38 @@ def lay_out(problem: Problem) -> Layout:
     ends = problem.time.boundaries[1:] / 86_400_000.0
     asked = np.bincount(problem.demand.item, problem.demand.pieces, size["N"])
     shape = (size["T"], size["W"], size["R"])
-    lane = np.stack([_int(lanes.origin), _int(lanes.to_warehouse), _int(lanes.tier)])
-    net = Net(*shape, ends - ends[0], _int(lanes.arrival), lane, *_doors(problem))
+    lane = np.stack([as_int(lanes.origin), as_int(lanes.to_warehouse), as_int(lanes.tier)])
+    net = Net(*shape, ends - ends[0], as_int(lanes.arrival), lane, *_doors(problem))
     columns: tuple[Any, ...] = (
         size["T"],
         size["W"],
         size["R"],
         problem.period_ms / 86_400_000.0,
-        _int(problem.time.bucket),
+        as_int(problem.time.bucket),
         net,
-        _int(lanes.origin),
-        _int(lanes.to_warehouse),
+        as_int(lanes.origin),
+        as_int(lanes.to_warehouse),
         lanes.cost.astype(float),
         lanes.volume_cost.astype(float),
         _earliest(problem),
-        _int(goods.receiving),
+        as_int(goods.receiving),
         goods.volume.astype(float),
         problem.stock.holding / 1000.0,
         goods.salvage.astype(float),
         goods.scrap_cost.astype(float),
-        _int(goods.shelf_life > 0),
+        as_int(goods.shelf_life > 0),
         expires,
-        _int(life),
-        _int(goods.fence_lifts),
+        as_int(life),
+        as_int(goods.fence_lifts),
         goods.change_cost.astype(float),
         goods.service_permille * asked / 1000.0,
         goods.service_price.astype(float),
         goods.fair_price.astype(float),
         *_lines(problem),
-        *_candidates(problem, given),
-        *_lots(problem, given),
-        *_pins(problem),
-        _constants(problem, given),
+        *candidates(problem, given),
+        *lots(problem, given),
+        *pins(problem),
+        constants(problem, given),
     )
     return Layout(*columns)
 
@@ -218,10 +218,6 @@ def stacked(lay: Layout) -> Tables:
     )  # fmt: skip
 
 
-def _int(values: Any) -> Ints:
-    return np.ascontiguousarray(values, dtype=np.int64)
-
-
 def _doors(problem: Problem) -> tuple[Any, ...]:
     """Lanes by origin to warehouses, and by (origin, region) to regions."""
     lanes, size = problem.lanes, problem.sizes
@@ -232,7 +228,7 @@ def _doors(problem: Problem) -> tuple[Any, ...]:
     cell = lanes.origin[door].astype(np.int64) * size["R"] + lanes.to_region[door]
     order = np.argsort(cell, kind="stable")
     door_start = np.searchsorted(cell[order], np.arange(size["W"] * size["R"] + 1))
-    return _int(out_start), _int(between), _int(door_start), _int(door[order])
+    return as_int(out_start), as_int(between), as_int(door_start), as_int(door[order])
 
 
 def _earliest(problem: Problem) -> Ints:
@@ -273,134 +269,10 @@ def _lines(problem: Problem) -> tuple[Any, ...]:
     money = (demand.shortage_cost[order].astype(float), demand.late_cost[order].astype(float))
     rest = (demand.session_cap, demand.run_cap, demand.accepted)
     return (
-        _int(start),
-        _int(order),
-        *(_int(column[order]) for column in columns),
+        as_int(start),
+        as_int(order),
+        *(as_int(column[order]) for column in columns),
         *money,
-        *(_int(column[order]) for column in rest),
-        _int(own),
+        *(as_int(column[order]) for column in rest),
+        as_int(own),
     )
-
-
-def _candidates(problem: Problem, given: Decided) -> tuple[Any, ...]:
-    """Open orders by item and arrival: cost per piece and order, least, step and most pieces, capacity cell, published."""
-    modes = problem.modes
-    day_left, free = _spacing_left(problem, given)
-    mode, period = np.nonzero(given.open & free[modes.offer])
-    arrival = modes.arrival[mode, period]
-    order = np.lexsort((period, mode, arrival, problem.mode_item[mode]))
-    mode, period, arrival = mode[order], period[order], arrival[order]
-    start = np.searchsorted(problem.mode_item[mode], np.arange(problem.sizes["N"] + 1))
-    step = modes.multiple[mode]
-    most = most_pieces(problem, np.arange(len(modes.offer)), given.published)[mode, period]
-    group = modes.group[mode].astype(np.int64)
-    cell = np.where(group >= 0, group * problem.sizes["B"] + problem.time.bucket[period], -1)
-    return (
-        _int(start),
-        _int(mode),
-        _int(period),
-        _int(arrival),
-        modes.unit_cost[mode].astype(float),
-        modes.order_cost[mode].astype(float),
-        _int(-(-modes.moq[mode] // step) * step),
-        _int(step),
-        _int(most),
-        _int(modes.usage[mode]),
-        _int(cell),
-        _int(given.published[mode, period]),
-        _int(modes.offer[mode]),
-        _int(problem.time.day[period]),
-        _int(problem.time.boundaries[period]),
-        _int(problem.offers.gap[modes.offer[mode]]),
-        _int(day_left[modes.offer[mode], problem.time.day[period]]),
-        _int(problem.mode_supplier[mode].astype(np.int64) * problem.sizes["T"] + period),
-    )
-
-
-def _spacing_left(problem: Problem, given: Decided) -> tuple[Ints, Any]:
-    """(O, days) orders each offer still has on a day, and (O, T) whether given orders leave a period usable."""
-    offers, time = problem.offers, problem.time
-    days = int(time.day[-1]) + 1
-    left = np.where(offers.batches_per_day > 0, offers.batches_per_day, 10**6)[:, None].repeat(days, axis=1)
-    free = np.ones((len(offers.item), problem.sizes["T"]), dtype=bool)
-    starts = time.boundaries[:-1]
-    for mode, period in np.argwhere(given.pieces > 0):
-        offer = problem.modes.offer[mode]
-        left[offer, time.day[period]] -= 1
-        free[offer] &= np.abs(starts - starts[period]) >= offers.gap[offer]
-    return left, free & (left > 0)[:, time.day]
-
-
-def _lots(problem: Problem, given: Decided) -> tuple[Any, ...]:
-    """Opening stock (split where part of it expires), inflow and given orders, by item; free hub lots included."""
-    stock, inflow, goods = problem.stock, problem.inflow, problem.goods
-    periods = problem.sizes["T"]
-    rows = []
-    free = stock.on_hand - stock.live - stock.shelf
-    for pool, pieces in enumerate((free, stock.live, stock.shelf)):
-        item, warehouse = np.nonzero(pieces)
-        rows.append(_lot(item, warehouse, np.zeros_like(item), pieces[item, warehouse], np.full_like(item, pool)))
-    rows.append(_lot(inflow.item, inflow.warehouse, inflow.period, inflow.pieces, inflow.pool))
-    mode, period = np.nonzero(given.pieces)
-    arrival, owner = problem.modes.arrival[mode, period], problem.mode_item[mode]
-    kept = arrival < periods
-    pieces = given.pieces[mode, period][kept]
-    rows.append(_lot(owner[kept], goods.receiving[owner[kept]], arrival[kept], pieces, np.full_like(pieces, FREE)))
-    lots: Any = np.concatenate(rows, axis=1)
-    lots = lots[:, lots[3] > 0]
-    lots[4] = np.where(lots[2] >= goods.fence_lifts[lots[0]], FREE, lots[4])
-    lives, life = np.unique(goods.shelf_life, return_inverse=True)
-    table = np.stack([expiry(problem, int(np.argmax(life == k))) for k in range(len(lives))])
-    lots = np.concatenate([lots, np.asarray(table)[life[lots[0]], lots[2]][None, :]])
-    lots = _split_expiring(problem, lots)
-    lots = lots[:, np.lexsort((lots[4], lots[1], lots[5], lots[2], lots[0]))]
-    start = np.searchsorted(lots[0], np.arange(problem.sizes["N"] + 1))
-    at_hub = (lots[1] == goods.receiving[lots[0]]) & (lots[4] == FREE)
-    return (_int(start), *(_int(lots[k]) for k in range(1, 6)), _int(at_hub))
-
-
-def _lot(*columns: Ints) -> Ints:
-    return np.stack([np.asarray(column, dtype=np.int64) for column in columns])
-
-
-def _split_expiring(problem: Problem, lots: Ints) -> Ints:
-    """Turn opening pieces into pieces that expire, earliest date first, until every expiring line is covered."""
-    expiring = problem.expiring
-    if not len(expiring.item):
-        return lots
-    extra: list[tuple[int, ...]] = []
-    gone = lots[3].copy()
-    inflow_zero = np.cumsum(lots[2] == 0)  # opening lots come first within period 0
-    opening = (lots[2] == 0) & (inflow_zero > 0)
-    for row in np.argsort(expiring.last, kind="stable"):
-        owed = int(expiring.pieces[row])
-        for k in np.flatnonzero(opening & (lots[0] == expiring.item[row])):
-            part = min(owed, int(gone[k]))
-            if part > 0:
-                extra.append((*lots[:3, k], part, lots[4, k], int(expiring.last[row])))
-                gone[k] -= part
-                owed -= part
-    kept = np.vstack([lots[:3], gone[None, :], lots[4:6]])
-    return np.concatenate([kept[:, gone > 0], np.array(extra, dtype=np.int64).reshape(-1, 6).T], axis=1)
-
-
-def _pins(problem: Problem) -> tuple[Any, ...]:
-    pins = problem.pinned_moves
-    order = np.lexsort((pins.lane, pins.period, pins.item))
-    start = np.searchsorted(pins.item[order], np.arange(problem.sizes["N"] + 1))
-    columns = (pins.lane, pins.period, pins.pieces)
-    return (
-        _int(start),
-        _int(order),
-        *(_int(column[order]) for column in columns),
-        pins.shortfall_price[order].astype(float),
-    )
-
-
-def _constants(problem: Problem, given: Decided) -> Floats:
-    """(N,) cost of given orders and of published ones that are not open."""
-    modes = problem.modes
-    change = problem.goods.change_cost[problem.mode_item][:, None] * np.abs(given.pieces - given.published)
-    cost = given.pieces * modes.unit_cost[:, None] + (given.pieces > 0) * modes.order_cost[:, None]
-    cost = cost + np.where(given.open & _spacing_left(problem, given)[1][modes.offer], 0, change)
-    return np.bincount(problem.mode_item, cost.sum(axis=1), problem.sizes["N"]).astype(float)

@@ -136,13 +136,13 @@ def _demand(draw: _Draw) -> tuple[Demand, SaleCaps]:
     rng, n = draw.rng, draw.items
     share = rng.dirichlet(np.full(REGIONS, 8.0), n)
     rate = draw.daily[:, None, None] * share[:, :, None] * REGIONS * _season(draw)
-    penalty = (draw.unit * rng.uniform(0.5, 1.2, n)).astype(np.int64)
+    penalty = (draw.unit * rng.uniform(1.4, 2.6, n)).astype(np.int64)
     mean = rng.poisson(rate)
     if not draw.full:
         item, region, due = np.nonzero(mean)
         return Demand(item, region, due, mean[item, region, due], penalty[item]), SaleCaps(np.zeros(0, dtype=np.int64))
     rows = []
-    for factor, part in ((1.0, 0.7), (0.55, 0.35), (0.2, 0.35)):
+    for factor, part in ((1.0, 0.7), (0.8, 0.35), (0.55, 0.35)):
         pieces = rng.poisson(rate * part)
         item, region, due = np.nonzero(pieces)
         rows.append(

@@ -18,12 +18,12 @@ import numpy as np
 
 from optimizers import positions as at
 from optimizers.budget import Budget
-from optimizers.dispatch import Book, Ledgers, Rows, overflow_cost, remove_item
 from optimizers.given import decided
 from optimizers.layout import Layout, Tables, lay_out, stacked
 from optimizers.limits import Limits, bound_of, limits_of
 from optimizers.milp import Floats
 from optimizers.params import Params
+from optimizers.posting import Book, Ledgers, Rows, overflow_cost, remove_item
 from optimizers.problem import Problem
 from optimizers.rounds import (
     empty_book,
@@ -41,7 +41,10 @@ from optimizers.solution import Ints, StopReason
 from optimizers.sweep import Use, empty_use, sweep
 
 CHUNKS = 16
-GROW, SHRINK = 1.25, 0.5
+GROW, SHRINK = 1.2, 0.6
+PLAN_EVERY = 8
+FACTORS = (1.0, 1.2, 1.0, 1.1)
+"""Prices a plan is made at, over the best prices: a little dearer leaves room for the items that come late."""
 
 
 @dataclass(slots=True)
@@ -255,17 +258,19 @@ def run(state: Coordination) -> StopReason:
     """Alternate sweeps, plans and improvements until a limit is reached; a plan exists from the first round on."""
     rng = np.random.default_rng(state.params.seed)
     items = len(state.lay.hub)
-    zero = Rates(*(np.zeros_like(each) for each in state.rates))
-    plan_every = 3
+    plans = 0
     while True:
         price_round(state)
-        if not state.planned or state.sweeps % plan_every == 0:
-            plan_round(state, state.rates)
-            improve_round(
-                state,
-                zero._replace(service=state.rates.service, cap=state.rates.cap, lot=state.rates.lot),
-                rng.permutation(items),
-            )
+        if state.sweeps in (1, 4) or state.sweeps % PLAN_EVERY == 0:
+            plan_round(state, scaled(state.best_rates, FACTORS[plans % len(FACTORS)]))
+            plans += 1
+            improve_round(state, scaled(state.best_rates, 0.0), rng.permutation(items))
+            improve_round(state, scaled(state.best_rates, 0.5), rng.permutation(items))
         stop = finished(state)
         if stop is not None:
             return stop
+
+
+def scaled(rates: Rates, factor: float) -> Rates:
+    """Prices of capacity, lanes and storage times `factor`; prices that belong to one item stay."""
+    return rates._replace(group=rates.group * factor, lane=rates.lane * factor, storage=rates.storage * factor)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from optimizers import positions as at
-from optimizers.dispatch import Book, Ledgers, Rows, overflow_cost, plan_item, remove_item, restore_item
+from optimizers.dispatch import plan_item
 from optimizers.given import decided
 from optimizers.kernel import kernel
 from optimizers.layout import Layout, Tables
 from optimizers.limits import Limits
+from optimizers.posting import Book, Ledgers, Rows, overflow_cost, remove_item, restore_item
 from optimizers.problem import Problem
 from optimizers.routes import INFINITE, Rates
 from optimizers.scratch import Scratch

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from optimizers import positions as at
-from optimizers.item_program import find_ways, price_backlog, run_program, useful_pieces, weigh_lines
+from optimizers.classes import find_ways, price_backlog, useful_pieces, weigh_lines
+from optimizers.item_program import run_program
 from optimizers.kernel import inlined, kernel
 from optimizers.layout import Layout, Tables
 from optimizers.milp import Floats
