@@ -13,8 +13,8 @@ from supplychain.watching.intake import FAR, Ints
 class Groups:
     """Rows sorted into groups of equal keys.
 
-    `order` sorts the rows by key, keeping their order within a group; `starts` are the positions in `order` at which a
-    group begins; `first` is one row of each group, the earliest.
+    `order` sorts the rows by key, within a group in no particular order; `starts` are the positions in `order` at which a
+    group begins; `first` is one row of each group.
     """
 
     order: Ints
@@ -46,7 +46,7 @@ def group(*keys: Ints) -> Groups:
             top = int(packed.max()) + 1
         packed = packed * width + (key - low)
         top *= width
-    order = np.argsort(packed, kind="stable")
+    order = np.argsort(packed)
     in_order = packed[order]
     starts = np.flatnonzero(np.concatenate(([True], in_order[1:] != in_order[:-1])))
     return Groups(order, starts, order[starts])

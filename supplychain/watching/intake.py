@@ -126,13 +126,14 @@ def decode(records: Sequence[Record]) -> Decoded:
     tick_at = [at for at, payload in enumerate(payloads) if type(payload) is not Sale]
     if not tick_at:
         return Decoded(payloads, list(range(len(payloads))), [], [], [])  # type: ignore[arg-type]  # all of them are sales
-    sale_at = [at for at, payload in enumerate(payloads) if type(payload) is Sale]
-    sales = [payload for payload in payloads if type(payload) is Sale]
     others = [payloads[at] for at in tick_at]
-    tick_at = [at for at in tick_at if type(payloads[at]) is Tick]
+    sales, sale_at = list(payloads), list(range(len(payloads)))
+    for at in reversed(tick_at):
+        del sales[at], sale_at[at]
     ticks = [payload for payload in others if type(payload) is Tick]
     rejections = [payload for payload in others if type(payload) is Rejection]
-    return Decoded(sales, sale_at, ticks, tick_at, rejections)
+    tick_at = [at for at, payload in zip(tick_at, others, strict=True) if type(payload) is Tick]
+    return Decoded(sales, sale_at, ticks, tick_at, rejections)  # type: ignore[arg-type]  # only sales are left
 
 
 def _column(values: list[int]) -> Ints:

@@ -255,8 +255,10 @@ class PartitionWatch:
         groups = group(session, sku, bins)
         sizes = np.diff(np.append(groups.starts, chosen.size))
         scope, skus = self.lines.book.scope, self.lines.skus
-        for at, size in zip(groups.first.tolist(), sizes.tolist(), strict=True):
-            yield scope(int(session[at])).stream, skus[int(sku[at])], int(bins[at]), size
+        head = groups.first
+        columns = (session[head].tolist(), sku[head].tolist(), bins[head].tolist(), sizes.tolist())
+        for one, two, start, orders in zip(*columns, strict=True):
+            yield scope(one).stream, skus[two], start, orders
 
     def _cue(
         self, sales: SaleColumns, codes: Codes, paid: Ints, watermark: Ints, verdicts: Verdicts
