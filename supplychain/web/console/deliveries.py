@@ -67,13 +67,13 @@ class _Deliveries:
             columns = [
                 grids.chip("state", say("state"), pinned="left", width=144),
                 grids.words("lane", say("lane"), width=120),
-                grids.words("answers", say("answers"), flex=2, minWidth=190),
+                grids.words("answers", say("answers"), flex=2, minWidth=170),
                 grids.words("error", say("error"), flex=1, minWidth=120),
-                grids.count("attempts", say("attempts"), width=92),
+                grids.count("attempts", say("attempts"), width=88),
                 grids.moment("released_at", f"{say('released.at')} ({zone})", width=112),
                 grids.moment("delivered_wall", f"{say('delivered.at')} ({zone})", width=112),
-                grids.words("kind", say("kind"), width=190),
-                grids.words("message", say("message"), cellClass="mono", width=100),
+                grids.words("kind", say("kind"), width=160),
+                grids.words("message", say("message"), cellClass="mono", width=92),
             ]
             self.grid = grids.grid(columns, [], empty=say("loading"), select=True)
             self.grid.on("cellDoubleClicked", self._whole, args=["rowId"])

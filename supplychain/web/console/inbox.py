@@ -98,15 +98,17 @@ class _Inbox:
         say, formats = self.visit.say, self.visit.formats
         zone = formats.offset(self.visit.front.wall())
         return [
-            grids.chip("status", say("status"), pinned="left", width=140),
-            grids.moment("cut", f"{say('cut')} ({zone})", width=150),
+            grids.chip("status", say("status"), pinned="left", width=124),
+            grids.moment("cut", f"{say('cut')} ({zone})", width=118),
             grids.chips("reasons", say("reasons"), flex=3, minWidth=240),
             grids.words("items", say("items"), flex=2, minWidth=150),
-            grids.count("open", say("to.review"), width=112),
-            grids.count("lines", say("lines"), width=90),
-            grids.money("value_minor", say("value"), width=130),
-            grids.count("gap", say("gap"), **{":valueFormatter": "p => (100 * p.value).toFixed(2) + ' %'"}),
-            grids.words("plan", say("plan"), cellClass="mono link", width=110),
+            grids.count("open", say("to.review"), width=88),
+            grids.count("lines", say("lines"), width=70),
+            grids.money("value_minor", say("value"), width=104),
+            grids.count(
+                "gap", say("gap"), **{":valueFormatter": "p => (100 * p.value).toFixed(2) + ' %'", "width": 92}
+            ),
+            grids.words("plan", say("plan"), cellClass="mono link", width=96),
         ]
 
     def load(self) -> tuple[str, list[Row]]:

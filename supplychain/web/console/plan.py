@@ -231,6 +231,7 @@ class _Plan:
             return
         done = await attempt(self.visit, call, lines, reason, again=self._again)
         if done is not None:
-            well_done(say(f"done.{name}", n=len(done)))
+            released = sum(one["state"] == "released" for one in done)
+            well_done(say(f"done.{name}", n=len(done), released=released))
             self.grid.run_grid_method("deselectAll")
         self._again()

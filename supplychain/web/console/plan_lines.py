@@ -28,7 +28,7 @@ def columns(visit: Visit, zone: str) -> list[grids.Cell]:
         grids.words("sku", say("item"), pinned="left", width=128, cellClass="link"),
         grids.chip("state", say("status"), width=116),
         grids.count("quantity", say("quantity"), **{**editable, "width": 88}),
-        grids.words("why", say("why"), flex=1, minWidth=200, cellClass="link"),
+        grids.words("why", say("why"), flex=1, minWidth=170, cellClass="link"),
         grids.words("source", say("from"), width=104),
         grids.words("destination", say("to"), width=104),
         grids.chip("zone", say("zone"), width=100),

@@ -132,7 +132,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "cancel": ("Cancel", "取消"),
     "close": ("Close", "关闭"),
     "confirm": ("Confirm", "确认"),
-    "done.approve": ("{n} lines approved", "已批准 {n} 行"),
+    "done.approve": ("{n} lines approved, {released} of them released", "已批准 {n} 行，其中 {released} 行已下达"),
     "done.reject": ("{n} lines rejected", "已驳回 {n} 行"),
     "done.release": ("{n} lines released", "已下达 {n} 行"),
     "done.edit": ("{n} quantities changed", "已修改 {n} 个数量"),
