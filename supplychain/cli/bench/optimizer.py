@@ -1,0 +1,167 @@
+"""How fast the optimizer plans, how good it proves the plan to be, and what OR-Tools alone does on the same data.
+
+Times are also given in units of U: the time OR-Tools' PDLP takes in the same run for the linear relaxation (relative 1e-4) of
+the `base` market with 1,000 SKUs, because seconds wander with the machine. Memory is the process's peak so far.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from optimizers import Engine, Params, Problem, solve
+from optimizers.booking import read_book
+from optimizers.budget import Budget
+from optimizers.coordinated import warm
+from optimizers.explain import explain_item
+from optimizers.formulation import formulate
+from optimizers.markets import market
+from optimizers.milp import solve_linear
+from optimizers.prices import Coordination, coordinate
+from optimizers.prices import run as run_prices
+from optimizers.replan import replan
+from optimizers.solution import Solution
+from optimizers.verify import audit
+
+GAPS = {"units_to_1pct": 0.01, "units_to_05pct": 0.005, "units_to_01pct": 0.001}
+UNIT_SKUS = 1_000
+Row = dict[str, Any]
+
+
+def run_bench(
+    skus: Sequence[int] = (1_000,),
+    seeds: int = 1,
+    tightness: Sequence[float] = (1.05, 1.25, 1.6),
+    features: Sequence[str] = ("base", "all"),
+    *,
+    sweeps: int = 40,
+    peer_skus: int = 100,
+    peer_seconds: float = 60.0,
+    unit_skus: int = UNIT_SKUS,
+    threads: int = 2,
+) -> Iterator[Row]:
+    """Yield one row per measurement, as soon as it is done.
+
+    Parameters
+    ----------
+    skus : problem sizes. seeds : number of seeds, 0 upwards. tightness : capacity over demand. features : ``base``, ``all``.
+    sweeps : work limit of the price engine. peer_skus, peer_seconds : size and time of the side by side runs, 0 SKUs = none.
+    unit_skus : size of the relaxation that defines U.
+    """
+    warm()
+    unit = unit_seconds(unit_skus)
+    yield {"engine": "pdlp", "skus": unit_skus, "features": "base", "measures": "U", "seconds": round(unit, 3)}
+    for kind in features:
+        for tight in tightness:
+            for seed in range(seeds):
+                for count in skus:
+                    yield _engine_row(count, seed, tight, kind, sweeps, threads, unit)
+                if peer_skus:
+                    yield from _side_by_side(peer_skus, seed, tight, kind, peer_seconds, sweeps)
+
+
+def unit_seconds(skus: int = UNIT_SKUS) -> float:
+    """U: seconds of PDLP for the linear relaxation of the base market, model build not counted."""
+    program = formulate(market(skus, 0)).model.arrays()
+    started = time.perf_counter()
+    solve_linear(program, "pdlp", tolerance=1e-4)
+    return time.perf_counter() - started
+
+
+def _engine_row(skus: int, seed: int, tight: float, features: str, sweeps: int, threads: int, unit: float) -> Row:
+    problem = market(skus, seed, tightness=tight, features=features)
+    started = time.perf_counter()
+    params = Params(sweeps=sweeps, gap=0.001, threads=threads, engine=Engine.PRICES)
+    state = coordinate(problem, params, Budget(time.perf_counter, started, None, lambda: False))
+    stop = run_prices(state)
+    seconds = time.perf_counter() - started
+    trace = [(at, (cost - bound) / max(abs(cost), 1.0)) for at, cost, bound in state.trace if np.isfinite(cost)]
+    row: Row = {
+        "engine": "prices", "skus": skus, "features": features, "seed": seed, "tightness": tight,
+        "first_feasible_units": _units(trace[0][0] if trace else None, unit),
+        **{name: _units(next((at for at, gap in trace if gap <= wanted), None), unit) for name, wanted in GAPS.items()},
+        "gap": state.gap, "objective": state.cost, "bound": state.bound, "seconds": round(seconds, 3), "stop": str(stop),
+        "sweeps": state.sweeps, "peak_mb": peak_mb(),
+    }  # fmt: skip
+    row.update(_verified(problem, state))
+    return row
+
+
+def _verified(problem: Problem, state: Coordination) -> Row:
+    found = audit(problem, read_book(state))
+    return {"faults": len(found.faults), "audit_objective": found.costs.total}
+
+
+def _units(seconds: float | None, unit: float) -> float | None:
+    return None if seconds is None else round(seconds / unit, 4)
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process in MB."""
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0, 1)
+
+
+def _side_by_side(skus: int, seed: int, tight: float, features: str, seconds: float, sweeps: int) -> Iterator[Row]:
+    """The price engine and OR-Tools HiGHS on the monolith, on the same problem."""
+    problem = market(skus, seed, tightness=tight, features=features)
+    for name, params in (
+        ("prices", Params(sweeps=4 * sweeps, gap=0.0005, engine=Engine.PRICES)),
+        ("highs-monolith", Params(engine=Engine.EXACT, gap=0.0005, node_limit=10**9, time_limit_seconds=seconds)),
+    ):
+        found = solve(problem, params)
+        yield {
+            "engine": name, "skus": skus, "features": features, "seed": seed, "tightness": tight, "objective": found.objective,
+            "bound": found.bound, "gap": found.gap, "seconds": round(found.seconds, 3), "stop": str(found.stop),
+        }  # fmt: skip
+
+
+def replan_rows(skus: int = 1_000, seed: int = 0, features: str = "all", spikes: int = 20) -> Iterator[Row]:
+    """Latency of re-planning one spiking SKU with its explanation, and how much of the rest a re-plan of ten touches."""
+    problem = market(skus, seed, features=features)
+    before = solve(problem, Params(sweeps=16, engine=Engine.PRICES))
+    rng = np.random.default_rng(seed)
+    spent = []
+    for item in rng.choice(skus, size=min(spikes, skus), replace=False):
+        spiked = _spiked(problem, np.array([item]))
+        started = time.perf_counter()
+        after = replan(spiked, before.plan, np.array([item]), Params(node_limit=20, gap=0.005))
+        explain_item(spiked, after, int(item), Params(node_limit=5))
+        spent.append((time.perf_counter() - started) * 1000.0)
+    ten = np.sort(rng.choice(skus, size=min(10, skus), replace=False))
+    after = replan(_spiked(problem, ten), before.plan, ten, Params(node_limit=20, gap=0.005))
+    yield {
+        "engine": "replan", "skus": skus, "features": features, "seed": seed,
+        "replan_ms": {"p50": round(float(np.percentile(spent, 50)), 1), "p99": round(float(np.percentile(spent, 99)), 1)},
+        "untouched_changed_share": _touched(problem, before, after, ten),
+    }  # fmt: skip
+
+
+def _spiked(problem: Problem, items: np.ndarray[Any, np.dtype[np.int64]]) -> Problem:
+    pieces = np.where(np.isin(problem.demand.item, items), problem.demand.pieces * 3, problem.demand.pieces)
+    return replace(problem, demand=replace(problem.demand, pieces=pieces))
+
+
+def _touched(problem: Problem, before: Solution, after: Solution, spiked: np.ndarray[Any, np.dtype[np.int64]]) -> float:
+    lines = [
+        set(zip(plan.orders.mode.tolist(), plan.orders.period.tolist(), plan.orders.pieces.tolist(), strict=True))
+        for plan in (before, after)
+    ]
+    changed = {int(problem.mode_item[mode]) for mode, _, _ in lines[0] ^ lines[1]} - set(spiked.tolist())
+    return round(len(changed) / max(problem.sizes["N"] - len(spiked), 1), 5)
+
+
+def run(
+    skus: Sequence[int] = (1_000,),
+    seeds: int = 1,
+    tightness: Sequence[float] = (1.25,),
+    features: Sequence[str] = ("base",),
+    **options: Any,
+) -> list[Row]:
+    """`run_bench` and `replan_rows` as one list."""
+    rows = list(run_bench(skus, seeds, tightness, features, **options))
+    return rows + [row for kind in features for row in replan_rows(min(skus), 0, kind)]
