@@ -78,7 +78,7 @@ class _Follower:
                 payloads.append(payload)
         letters = [DeadLetter(chunk.offsets[i], reason, detail, chunk.values[i] or b"") for i, reason, detail in faults]
         counted = Counter({("received", ""): len(payloads) + len(faults), ("counted", ""): len(payloads)})
-        counted.update({("dead_letters", reason): 1 for _, reason, _ in faults})
+        counted.update(("dead_letters", reason) for _, reason, _ in faults)
         progress = Progress(held.owner, held.next_offset, chunk.last + 1, held.watermark)
         return self._write(progress, payloads, letters, counted)
 
@@ -123,8 +123,8 @@ class StockAgent(_Follower):
     def _write(
         self, progress: Progress, payloads: Sequence[Any], letters: list[DeadLetter], counted: Counter[tuple[str, str]]
     ) -> partial[None]:
-        rows = [row for payload in payloads for row in _stock_rows(payload)]
-        return partial(self._services.work.stock, progress, rows, letters, counted, self._services.wall())
+        reports = [_stock_rows(payload) for payload in payloads]
+        return partial(self._services.work.stock, progress, reports, letters, counted, self._services.wall())
 
 
 def _stock_rows(payload: StockSnapshot | StockDelta | Receipt | Shipment) -> list[dict[str, Any]]:

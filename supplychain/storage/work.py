@@ -97,18 +97,21 @@ class StreamWork:
     def stock(
         self,
         progress: Progress,
-        rows: Sequence[Mapping[str, Any]],
+        reports: Sequence[Sequence[Mapping[str, Any]]],
         letters: Iterable[DeadLetter],
         counted: Mapping[tuple[str, str], int],
         wall: int,
     ) -> None:
-        """Commit a chunk of warehouse reports; a sequence number that is known already changes nothing."""
+        """Commit a chunk of warehouse reports, each of one or more rows of the stock log.
+
+        A sequence number that is known already changes nothing: the report is a duplicate and not counted.
+        """
         with self._database.write() as connection:
             _advance(connection, progress, wall)
-            new = insert_new(connection, stock_log, rows)
+            known = sum(bool(rows) and insert_new(connection, stock_log, rows) == 0 for rows in reports)
             add_dead_letters(connection, progress.owner, letters, wall)
-            duplicates = {("duplicates", ""): len(rows) - new}
-            add_counts(connection, progress.owner, {**counted, **duplicates})
+            new = counted.get(("counted", ""), 0) - known
+            add_counts(connection, progress.owner, {**counted, ("counted", ""): new, ("duplicates", ""): known})
 
     def engagement(
         self,
