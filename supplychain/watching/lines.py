@@ -41,7 +41,10 @@ class Codes:
 
 
 class LineTable:
-    """The numbers behind the strings of sales, for one catalogue version; shared by the partitions of a process."""
+    """The numbers behind the strings of sales, for one catalogue version.
+
+    Shared by the partitions of a process that are watched from one thread: it learns as it reads, without locks.
+    """
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.book = SessionBook(catalogue)
