@@ -16,6 +16,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m optimizers warm
 	@touch $@
 
 env: $(STAMP) ## build .venv from the hashed lock
@@ -26,8 +27,8 @@ demo: env ## a simulated live evening through the whole loop, then the console
 test: env ## the default tests, under ten minutes on two cores
 	$(BIN)/python -m pytest
 
-test-deep: env ## default tests plus faults, real servers and the browser
-	$(BIN)/python -m pytest -m "deep or not deep" --override-ini addopts="-ra --strict-markers -p no:cacheprovider"
+test-deep: env ## faults, real servers and the browser
+	$(BIN)/python -m pytest -m deep -n 0
 
 lint: env ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -156,7 +156,7 @@ class Services:
 
     def pool(self) -> Compute:
         """Return a new solver pool."""
-        return PoolCompute(self.settings.plan.workers, warm_up=warm_up)
+        return PoolCompute(self.settings.plan.workers, warm_up=warm_up, start_seconds=600.0)
 
     def inline(self) -> Compute:
         """Return a compute that runs in the caller, for commands."""

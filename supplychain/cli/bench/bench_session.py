@@ -26,7 +26,13 @@ from supplychain.cli.bench.session_generator import (
     lines_of,
 )
 from supplychain.forecasting.exposure import MINUTE_MS, ExposureEffects, RoomPace, exposure_curve
-from supplychain.forecasting.exposure_learning import LearnedEffects, SessionLog, learn_effects, learn_rates
+from supplychain.forecasting.exposure_learning import (
+    LearnedEffects,
+    SessionLog,
+    cross_fitted_rates,
+    learn_effects,
+    learn_rates,
+)
 from supplychain.forecasting.losses import coverage, weighted_quantile_loss
 from supplychain.forecasting.moments import Moments
 from supplychain.forecasting.quantiles import quantiles
@@ -78,7 +84,7 @@ class Lessons:
         exposure = effects.exposure(past.covariates)
         rates, hosts = learn_rates(past.products, past.hosts, orders.sum(axis=1), exposure.sum(axis=1))
         lessons = cls(effects, rates, hosts, Tempering())
-        rate = lessons.rate(past)
+        rate = cross_fitted_rates(past.products, past.hosts, orders.sum(axis=1), exposure.sum(axis=1))
         ahead = effects.exposure(past.planned)
         power = dict(zip(NAMES, effects.log_effects, strict=True))["audience"]
         seen = _checkpoints(past, exposure * rate[:, None], ahead * rate[:, None], power)

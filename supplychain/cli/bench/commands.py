@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
-from supplychain.cli.output import Json, pairs, show_json
+from supplychain.cli.output import Json, pairs, show_json, table
+from supplychain.domain.errors import NotFoundError
 
 app = typer.Typer(help="Benchmarks; each prints what it measured.", no_args_is_help=True)
 
@@ -26,3 +28,83 @@ def loop(
         show_json(result)
     else:
         pairs("The whole loop", result)
+
+
+Rows = list[dict[str, Any]]
+Data = Annotated[Path | None, typer.Option(help="Real data to measure on.")]
+
+
+def _shown(rows: Rows, title: str, *, json: bool) -> None:
+    """Print rows as one JSON list, or as a table with every key that occurs."""
+    if json:
+        show_json(rows)
+        return
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table(title, names, [tuple(row.get(name) for name in names) for row in rows])
+
+
+def _there(file: Path) -> Path:
+    if not file.is_file():
+        raise NotFoundError(f"there is no file {file}", way_out="give the path of the data")
+    return file
+
+
+@app.command()
+def optimizer(
+    skus: Annotated[list[int] | None, typer.Option(help="SKUs of a problem; repeat.")] = None,
+    seeds: Annotated[int, typer.Option(min=1, max=50)] = 1,
+    tightness: Annotated[list[float] | None, typer.Option(help="Capacity over need; repeat.")] = None,
+    features: Annotated[list[str] | None, typer.Option(help="base or all; repeat.")] = None,
+    json: Json = False,
+) -> None:
+    """Plan large problems: first plan, time to a certified gap, memory, re-plans, beside OR-Tools' solvers."""
+    from supplychain.cli.bench import optimizer as bench
+
+    rows = bench.run(skus or (1_000,), seeds, tightness or (1.25,), features or ("base",))
+    _shown([dict(row) for row in rows], "Optimizer", json=json)
+
+
+@app.command()
+def spikes(
+    rooms: Annotated[int, typer.Option(min=1, max=10_000)] = 120,
+    minutes: Annotated[int, typer.Option(min=10, max=1_440)] = 180,
+    quiet_hours: Annotated[float, typer.Option(min=1.0)] = 1_500.0,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    nab: Annotated[Path | None, typer.Option(help="Folder in NAB's format to score instead.")] = None,
+    json: Json = False,
+) -> None:
+    """Judge the detector: share caught, delay, realised against wanted false alarms."""
+    from supplychain.cli.bench import spikes as bench
+
+    found = bench.score_nab(nab) if nab else bench.run(rooms=rooms, minutes=minutes, quiet_hours=quiet_hours, seed=seed)
+    _shown([dict(row) for row in found], "Spikes", json=json)
+
+
+@app.command()
+def forecast(
+    data: Annotated[Path, typer.Option(help="Sales history.")],
+    kind: Annotated[str, typer.Option("--format", help="online-retail or long.")] = "online-retail",
+    horizon: Annotated[int, typer.Option(min=1, max=60)] = 7,
+    origins: Annotated[int, typer.Option(min=1, max=52)] = 4,
+    series: Annotated[int, typer.Option(min=1)] = 200,
+    json: Json = False,
+) -> None:
+    """Backtest daily forecasts: our model, Prophet alone, seasonal naive, window average, on the same rows."""
+    from supplychain.cli.bench import forecast as bench
+
+    _shown([dict(row) for row in bench.run(_there(data), kind, horizon, origins, series)], "Forecast", json=json)
+
+
+@app.command()
+def session(
+    sessions: Annotated[int, typer.Option(min=10)] = 1_000,
+    training: Annotated[int, typer.Option(min=10)] = 600,
+    seed: Annotated[int, typer.Option(min=0)] = 7,
+    data: Data = None,
+    json: Json = False,
+) -> None:
+    """Judge session forecasts at 10, 25, 50 and 75 % elapsed, and the safety check on real days."""
+    from supplychain.cli.bench import bench_session as bench
+
+    rows = bench.run(sessions, training, seed, _there(data) if data else None)
+    _shown([dict(row) for row in rows], "Session", json=json)

@@ -96,6 +96,7 @@ def _planning(connection: Connection) -> dict[str, Any]:
         "plans": _count(connection, plans),
         "plans_open": sum(status(found).value == "open" for found in states.values()),
         "plan_lines": sum(len(found) for found in states.values()),
+        "lines_by_state": dict(sorted(Counter(state.value for found in states.values() for state in found).items())),
     }
 
 
