@@ -36,6 +36,10 @@ _LARGE: Final = 1 << 22
 """Smaller tables double, larger ones grow by half."""
 
 
+_PART: Final = 1 << 16
+"""So many ids at a time move into a new table."""
+
+
 def keys_of(ids: Sequence[str]) -> Words:
     """Return the 16-byte keys of event ids as an (n, 2) array of 64-bit words.
 
@@ -201,4 +205,8 @@ class SeenIds:
         while len(hours) + more > _ROOMY * capacity:
             capacity += capacity if capacity < _LARGE else capacity // 2
         self._allocate(capacity)
-        self._probe(keys, prints, hours)
+        # The old slots are in the order of the hash and so are the new ones: small parts stay within the cache, and need
+        # little memory besides.
+        for start in range(0, len(hours), _PART):
+            part = slice(start, start + _PART)
+            self._probe(keys[part], prints[part], hours[part])
