@@ -193,10 +193,10 @@ def cross_fitted_rates(
     fold = np.arange(len(orders)) % folds
     out = np.zeros(len(orders))
     for part in range(folds):
-        rest = np.flatnonzero(fold != part)
+        rest = np.flatnonzero(fold != part).tolist()
         rates, factors = learn_rates(
             [products[i] for i in rest], [hosts[i] for i in rest], orders[rest], exposures[rest]
         )
-        for i in np.flatnonzero(fold == part):
+        for i in np.flatnonzero(fold == part).tolist():
             out[i] = rates.get(products[i], rates[""]) * factors.get(hosts[i], 1.0)
     return out

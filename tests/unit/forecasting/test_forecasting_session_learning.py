@@ -7,6 +7,7 @@ from supplychain.forecasting.exposure_learning import (
     PITCH,
     PRICE,
     SessionLog,
+    cross_fitted_rates,
     learn_effects,
     learn_rates,
 )
@@ -71,6 +72,18 @@ def test_rates_separate_products_from_hosts() -> None:
     assert factors["h3"] / factors["h0"] == pytest.approx(4.0, rel=0.05)
     assert rates["p7"] / rates["p0"] == pytest.approx(6.0, rel=0.05)
     assert factors[""] == 1.0
+
+
+def test_a_cross_fitted_rate_has_not_seen_its_own_session() -> None:
+    orders, exposure = np.full(10, 50.0), np.full(10, 100.0)
+    products, hosts = ["p"] * 10, ["h"] * 10
+    surprised = orders.copy()
+    surprised[3] = 5_000.0
+    usual = cross_fitted_rates(products, hosts, orders, exposure)
+    moved = cross_fitted_rates(products, hosts, surprised, exposure)
+    np.testing.assert_allclose(usual, 0.5, rtol=0.01)
+    assert moved[3] == pytest.approx(usual[3])
+    assert moved[4] > 2.0 * usual[4]
 
 
 def checkpoints(appeal: bool, clumps: bool, seed: int = 5) -> Checkpoints:
