@@ -19,7 +19,6 @@ from optimizers.routes import INFINITE, Rates, fill_costs
 from optimizers.scratch import Scratch
 from optimizers.shipping import again, leftover, pinned, ship
 from optimizers.solution import Ints
-from optimizers.sweep import hub_supply
 
 
 @kernel
@@ -41,20 +40,23 @@ def plan_item(
     find_ways(lay, item, work)
     weigh_lines(lay, item, rates, work)
     price_backlog(lay, item, work)
-    hub_supply(lay, item, work)
+    first = lay.start[at.LINE_START, item]
+    for k in range(first, lay.start[at.LINE_START, item + 1]):
+        rows.open[k - first] = lay.line[at.LINE_PIECES, k]
+    book.item[at.B_START, item] = book.next[0]
+    _open_lots(lay, item, led, rows)
+    cost = lay.item_money[at.ITEM_CONSTANT, item] + pinned(lay, item, led, rows, book)
+    cost += _serve_lines(lay, item, rates, led, work, rows, book, True)
+    _want_the_rest(lay, item, work, rows)
     _highest(lay, item, closed, led, work)
     for attempt in range(10):
         run_program(lay, item, rates, work)
         if not _too_close(lay, item, work, attempt == 9):
             break
-    book.item[at.B_START, item] = book.next[0]
-    cost = lay.item_money[at.ITEM_CONSTANT, item] + _buy(lay, item, led, work, book)
-    _open_rows(lay, item, led, work, rows)
-    for k in range(lay.start[at.LINE_START, item], lay.start[at.LINE_START, item + 1]):
-        rows.open[k - lay.start[at.LINE_START, item]] = lay.line[at.LINE_PIECES, k]
-    cost += pinned(lay, item, led, rows, book)
+    cost += _buy(lay, item, led, work, book)
+    _open_orders(lay, item, led, work, rows)
     cost += _serve_from_hub(lay, item, led, work, rows, book)
-    cost += _serve_the_rest(lay, item, rates, led, work, rows, book)
+    cost += _serve_lines(lay, item, rates, led, work, rows, book, False)
     cost += leftover(lay, item, led, rows, book)
     cost += _unserved(lay, item, rows)
     book.item[at.B_COUNT, item] = book.next[0] - book.item[at.B_START, item]
@@ -135,44 +137,50 @@ def _buy(lay: Tables, item: int, led: Ledgers, work: Scratch, book: Book) -> flo
 
 
 @inlined
-def _open_rows(lay: Tables, item: int, led: Ledgers, work: Scratch, rows: Rows) -> None:
-    """Supply rows: lots, then orders, by expiry and arrival; their stock is posted as if it stayed for ever."""
+def _want_the_rest(lay: Tables, item: int, work: Scratch, rows: Rows) -> None:
+    """What stock elsewhere leaves open is what the program may serve; what pins left of the hub's lots is its supply."""
+    first = lay.start[at.LINE_START, item]
+    for k in range(first, lay.start[at.LINE_START, item + 1]):
+        i = k - first
+        work.line[at.W_WANT, i] = rows.open[i]
+        work.line_money[at.W_LINE_GAIN, i] = work.line_money[at.W_LINE_VALUE, i] - work.line_money[at.W_LINE_HUB, i]
+    for t in range(lay.periods):
+        work.time[at.W_SUPPLY, t] = 0
+    for r in range(rows.number[0]):
+        if rows.row[at.R_HUB, r] == 1:
+            work.time[at.W_SUPPLY, rows.row[at.R_PERIOD, r]] += rows.row[at.R_PIECES, r]
+
+
+@inlined
+def _open_lots(lay: Tables, item: int, led: Ledgers, rows: Rows) -> None:
+    """Supply rows of the lots, by expiry and arrival; their stock is posted as if it stayed for ever."""
     n = 0
     for j in range(lay.start[at.LOT_START, item], lay.start[at.LOT_START, item + 1]):
-        rows.row[at.R_WAREHOUSE, n], rows.row[at.R_PERIOD, n], rows.row[at.R_PIECES, n] = (
-            lay.lot[at.LOT_WAREHOUSE, j],
-            lay.lot[at.LOT_PERIOD, j],
-            lay.lot[at.LOT_PIECES, j],
-        )
-        rows.row[at.R_POOL, n], rows.row[at.R_EXPIRES, n], rows.row[at.R_HUB, n], rows.row[at.R_LOT, n] = (
-            lay.lot[at.LOT_POOL, j],
-            lay.lot[at.LOT_EXPIRES, j],
-            lay.lot[at.LOT_HUB, j],
-            j,
-        )
+        w, came, pieces = lay.lot[at.LOT_WAREHOUSE, j], lay.lot[at.LOT_PERIOD, j], lay.lot[at.LOT_PIECES, j]
+        rows.row[at.R_WAREHOUSE, n], rows.row[at.R_PERIOD, n], rows.row[at.R_PIECES, n] = w, came, pieces
+        rows.row[at.R_POOL, n], rows.row[at.R_EXPIRES, n] = lay.lot[at.LOT_POOL, j], lay.lot[at.LOT_EXPIRES, j]
+        rows.row[at.R_HUB, n], rows.row[at.R_LOT, n] = lay.lot[at.LOT_HUB, j], j
+        for t in range(came, lay.periods):
+            led.storage[at.USED_STORAGE, w, t] += pieces * lay.item_money[at.ITEM_VOLUME, item]
         n += 1
-    for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
-        q = work.cand[at.W_ORDER, c - lay.start[at.CAND_START, item]]
-        if q > 0:
-            a = lay.cand[at.CAND_ARRIVAL, c]
-            rows.row[at.R_WAREHOUSE, n], rows.row[at.R_PERIOD, n], rows.row[at.R_PIECES, n], rows.row[at.R_POOL, n] = (
-                lay.item[at.ITEM_HUB, item],
-                a,
-                q,
-                0,
-            )
-            rows.row[at.R_EXPIRES, n], rows.row[at.R_HUB, n], rows.row[at.R_LOT, n] = (
-                lay.expires[lay.item[at.ITEM_LIFE, item], a],
-                1,
-                -1,
-            )
-            n += 1
     rows.number[0] = n
-    for r in range(n):
-        for t in range(rows.row[at.R_PERIOD, r], lay.periods):
-            led.storage[at.USED_STORAGE, rows.row[at.R_WAREHOUSE, r], t] += (
-                rows.row[at.R_PIECES, r] * lay.item_money[at.ITEM_VOLUME, item]
-            )
+
+
+@inlined
+def _open_orders(lay: Tables, item: int, led: Ledgers, work: Scratch, rows: Rows) -> None:
+    """Supply rows of the new orders, after those of the lots."""
+    n, hub = rows.number[0], lay.item[at.ITEM_HUB, item]
+    for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
+        q, a = work.cand[at.W_ORDER, c - lay.start[at.CAND_START, item]], lay.cand[at.CAND_ARRIVAL, c]
+        if q == 0:
+            continue
+        rows.row[at.R_WAREHOUSE, n], rows.row[at.R_PERIOD, n], rows.row[at.R_PIECES, n] = hub, a, q
+        rows.row[at.R_POOL, n], rows.row[at.R_EXPIRES, n] = 0, lay.expires[lay.item[at.ITEM_LIFE, item], a]
+        rows.row[at.R_HUB, n], rows.row[at.R_LOT, n] = 1, -1
+        for t in range(a, lay.periods):
+            led.storage[at.USED_STORAGE, hub, t] += q * lay.item_money[at.ITEM_VOLUME, item]
+        n += 1
+    rows.number[0] = n
 
 
 @inlined
@@ -210,15 +218,43 @@ def _serve_from_hub(lay: Tables, item: int, led: Ledgers, work: Scratch, rows: R
 
 
 @inlined
-def _serve_the_rest(lay: Tables, item: int, rates: Rates, led: Ledgers, work: Scratch, rows: Rows, book: Book) -> float:
-    """Open pieces from whatever row reaches them cheapest, lines with the most to gain first."""
+def _cost_from(lay: Tables, item: int, k: int, r: int, slot: int, work: Scratch, rows: Rows) -> float:
+    """Cost of a piece of row r for line k, less what it would cost to leave it; endless when it cannot be used."""
+    came, w = rows.row[at.R_PERIOD, r], rows.row[at.R_WAREHOUSE, r]
+    if rows.row[at.R_PIECES, r] == 0 or rows.row[at.R_EXPIRES, r] < min(lay.line[at.LINE_OPENS, k], lay.periods - 1):
+        return INFINITE
+    fenced = rows.row[at.R_POOL, r] != 0 and rows.row[at.R_POOL, r] != lay.line[at.LINE_CHANNEL, k]
+    c = work.cost[slot, w, came]
+    if c >= INFINITE or (fenced and lay.line[at.LINE_LAST, k] < lay.item[at.ITEM_LIFTS, item]):
+        return INFINITE
+    until = lay.periods
+    if rows.row[at.R_EXPIRES, r] < lay.periods - 1:
+        until = rows.row[at.R_EXPIRES, r]
+        c -= lay.item_money[at.ITEM_SCRAP, item]
+    else:
+        c += lay.item_money[at.ITEM_SALVAGE, item]
+    for t in range(came, until):
+        c -= work.stay[w, t]
+    return float(c)
+
+
+@kernel
+def _serve_lines(
+    lay: Tables, item: int, rates: Rates, led: Ledgers, work: Scratch, rows: Rows, book: Book, outside: bool
+) -> float:
+    """Open pieces from the row that reaches them cheapest.
+
+    outside : only from stock the receiving warehouse does not hold, lines it cannot reach and early ones first, at the
+    price of the stock; else from every row, the most valuable lines first.
+    """
     cost = 0.0
     first, lines = lay.start[at.LINE_START, item], lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]
+    key = np.zeros(lines)
     for i in range(lines):
-        work.line_money[at.W_LINE_GAIN, i] = work.line_money[at.W_LINE_VALUE, i] - min(
-            work.line_money[at.W_LINE_ALT, i], work.line_money[at.W_LINE_VALUE, i]
-        )
-    ranked = np.argsort(-work.line_money[at.W_LINE_GAIN, :lines], kind="mergesort")
+        key[i] = -work.line_money[at.W_LINE_VALUE, i]
+        if outside:
+            key[i] += 1e12 * work.line[at.W_LINE_TIME, i] + 1e10 * lay.line[at.LINE_DUE, first + i]
+    ranked = np.argsort(key, kind="mergesort")
     for n in range(lines):
         i = ranked[n]
         k, tries = first + i, 0
@@ -227,25 +263,11 @@ def _serve_the_rest(lay: Tables, item: int, rates: Rates, led: Ledgers, work: Sc
             tries += 1
             best, least = -1, work.line_money[at.W_LINE_VALUE, i]
             for r in range(rows.number[0]):
-                if rows.row[at.R_PIECES, r] == 0 or rows.row[at.R_EXPIRES, r] < min(
-                    lay.line[at.LINE_OPENS, k], lay.periods - 1
-                ):
+                if outside and rows.row[at.R_HUB, r] == 1:
                     continue
-                c = work.cost[slot, rows.row[at.R_WAREHOUSE, r], rows.row[at.R_PERIOD, r]]
-                if c >= INFINITE or (
-                    rows.row[at.R_POOL, r] != 0
-                    and rows.row[at.R_POOL, r] != lay.line[at.LINE_CHANNEL, k]
-                    and lay.line[at.LINE_LAST, k] < lay.item[at.ITEM_LIFTS, item]
-                ):
-                    continue
-                until = lay.periods
-                if rows.row[at.R_EXPIRES, r] < lay.periods - 1:
-                    until = rows.row[at.R_EXPIRES, r]
-                    c -= lay.item_money[at.ITEM_SCRAP, item]
-                else:
-                    c += lay.item_money[at.ITEM_SALVAGE, item]
-                for t in range(rows.row[at.R_PERIOD, r], until):
-                    c -= work.stay[rows.row[at.R_WAREHOUSE, r], t]
+                c = _cost_from(lay, item, k, r, slot, work, rows)
+                if outside and rows.row[at.R_LOT, r] >= 0:
+                    c += rates.lot[rows.row[at.R_LOT, r]]
                 if c < least:
                     best, least = r, c
             if best < 0:

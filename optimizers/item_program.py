@@ -60,7 +60,7 @@ def run_program(lay: Tables, item: int, rates: Rates, work: Scratch) -> float:
         while rank < lines and work.line[at.W_LINE_TIME, work.line[at.W_RANK, rank]] == t:
             i = work.line[at.W_RANK, rank]
             rank += 1
-            pieces, gain = lay.line[at.LINE_PIECES, first + i], work.line_money[at.W_LINE_GAIN, i]
+            pieces, gain = work.line[at.W_WANT, i], work.line_money[at.W_LINE_GAIN, i]
             if pieces == 0 or gain + max(0.0, -left[t]) <= 0.0:
                 continue
             extend(value, top, top + pieces, left[t])

@@ -90,6 +90,7 @@ W_LINE_TIME: Final = 0
 W_LINE_LOT: Final = 1
 W_TAKE: Final = 2
 W_RANK: Final = 3
+W_WANT: Final = 4
 
 W_LINE_HUB: Final = 0
 W_LINE_LATE_START: Final = 1

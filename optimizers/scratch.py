@@ -48,7 +48,7 @@ def scratch_for(lay: Layout) -> Scratch:
 
     return Scratch(
         leg=np.zeros((len(lay.lane_origin), periods)), stay=np.zeros((places, periods)),
-        cost=np.zeros((keys, places, periods)), step=ints(keys, places, periods), key=ints(5, keys), line=ints(4, lines),
+        cost=np.zeros((keys, places, periods)), step=ints(keys, places, periods), key=ints(5, keys), line=ints(5, lines),
         line_money=np.zeros((5, lines)), cand=ints(2, cands), lot_base=np.zeros(lots), time=ints(3, periods),
         time_money=np.zeros((2, periods + 1)), value=np.zeros(states), other=np.zeros(states), queue=ints(states),
         choice=np.zeros((stages, states), dtype=np.int32), stage=ints(3, stages),

@@ -63,6 +63,9 @@ def sweep(lay: Tables, items: Ints, rates: Rates, room: Floats, closed: Ints, wo
             work.cand[at.W_HIGH, c - lay.start[at.CAND_START, item]] = (
                 0 if closed[lay.item[at.ITEM_HUB, item]] == 1 else most
             )
+        first = lay.start[at.LINE_START, item]
+        for k in range(first, lay.start[at.LINE_START, item + 1]):
+            work.line[at.W_WANT, k - first] = lay.line[at.LINE_PIECES, k]
         gain = run_program(lay, item, rates, work)
         use.bound[item] = fixed - gain
         _count(lay, item, work, use)
