@@ -20,11 +20,23 @@ from supplychain.planning.explain import explain_move, explain_order
 
 
 def input_digest(draft: Draft) -> str:
-    """Return the hash of everything a plan is made from: the arrays, the groups, the cut and the versions."""
+    """Return the hash of everything a plan is made from: the arrays, the groups, the cut and the versions.
+
+    The open proposals that the plan would replace are no part of it: a plan is no new input to itself.
+    """
     digest = hashlib.sha256()
     view = draft.view
     digest.update(repr((view.groups, view.cut, view.network_version, view.tuning_version, view.model_version)).encode())
-    _absorb(digest, draft.problem)
+    for item in fields(draft.problem):
+        if item.name != "published":
+            digest.update(item.name.encode())
+            _absorb(digest, getattr(draft.problem, item.name))
+    return digest.hexdigest()
+
+
+def _published_digest(draft: Draft) -> str:
+    digest = hashlib.sha256()
+    _absorb(digest, draft.problem.published)
     return digest.hexdigest()
 
 
@@ -43,7 +55,7 @@ def _absorb(digest: Any, value: object) -> None:
 def compose(draft: Draft, solution: Solution, reasons: tuple[str, ...]) -> Plan:
     """Return the plan of a solution; its id is derived from its input, so the same input gives the same plan."""
     view = draft.view
-    plan_id = derive("plan", *view.groups, input_digest(draft))
+    plan_id = derive("plan", *view.groups, input_digest(draft), _published_digest(draft))
     edits = {_about(line): line for line in view.open_own if line.override is not None}
     lines = [*_orders(draft, solution, plan_id, edits), *_moves(draft, solution, plan_id, edits)]
     lines.extend(_kept(draft, edits, plan_id))

@@ -73,7 +73,7 @@ def propose(store: Store, compute: Compute, request: PlanRequest, wall: WallCloc
     digest = input_digest(draft)
     with store.read() as tx:
         known = tx.plans.by_input(digest)
-    if known is not None:
+    if known is not None and all(line.state is not LineState.SUPERSEDED for line in known.plan.lines):
         with store.write() as tx:
             tx.signals.finish_request(request.request, known.plan.plan, wall())
         return Outcome(known.plan.plan, new=False, note="unchanged input: the plan was there already")
