@@ -5,7 +5,12 @@ Migrations take most of a second; a copy of the migrated file takes a millisecon
 
 from __future__ import annotations
 
+import os
+import pwd
 import shutil
+import socket
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,3 +64,50 @@ def sample_network() -> Catalogue:
     catalogue, findings = read_catalogue(files)
     assert catalogue is not None, [str(finding) for finding in findings[:5]]
     return catalogue
+
+
+def _server_programs() -> Path | None:
+    asked = shutil.which("pg_config")
+    if asked is None:
+        return None
+    folder = Path(subprocess.run([asked, "--bindir"], capture_output=True, text=True, check=True).stdout.strip())
+    return folder if (folder / "initdb").exists() and (folder / "pg_ctl").exists() else None
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """URL of a throw-away PostgreSQL cluster on a free port.
+
+    PostgreSQL refuses to run as root, and Debian keeps its server programs outside the search path.
+    """
+    programs = _server_programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server programs (pg_config --bindir)")
+    user: str | None = None
+    if os.geteuid() == 0:
+        try:
+            user = pwd.getpwnam("postgres").pw_name
+        except KeyError:
+            pytest.skip("PostgreSQL refuses to run as root and there is no user postgres")
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))
+    if user:
+        shutil.chown(folder, user)
+
+    def run(*command: str) -> None:
+        subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=120)
+
+    data, port = str(folder / "data"), _free_port()
+    try:
+        run(str(programs / "initdb"), "-D", data, "-U", "test", "-A", "trust", "--no-sync", "-E", "UTF8")
+        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
+        run(str(programs / "pg_ctl"), "-D", data, "-l", str(folder / "log"), "-w", "-o", options, "start")
+        yield f"postgresql+psycopg://test@127.0.0.1:{port}/postgres"
+        run(str(programs / "pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

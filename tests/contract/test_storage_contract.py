@@ -1,21 +1,10 @@
-"""One suite for both databases: what the rest of the house relies on holds on SQLite and on PostgreSQL alike.
-
-PostgreSQL refuses to run as root, and Debian keeps its server programs outside the search path: a throw-away cluster is
-started as the user `postgres` in a folder of its own, on a free port.
-"""
+"""One suite for both databases: what the rest of the house relies on holds on SQLite and on PostgreSQL alike."""
 
 from __future__ import annotations
 
-import os
-import pwd
-import shutil
-import socket
-import subprocess
-import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from threading import Barrier
 from typing import Any
 
@@ -34,50 +23,6 @@ from supplychain.storage.store import SqlStore
 from supplychain.storage.tables import audit, counts, facts, incidents, metadata
 from supplychain.storage.upserts import add_up, insert_new, put
 from tests.unit.planning.small_trade import PLANNER, T0, WALL, add_plan, line_of, move_of, open_trade, outbox, wall
-
-
-def _server_programs() -> Path | None:
-    asked = shutil.which("pg_config")
-    if asked is None:
-        return None
-    folder = Path(subprocess.run([asked, "--bindir"], capture_output=True, text=True, check=True).stdout.strip())
-    return folder if (folder / "initdb").exists() and (folder / "pg_ctl").exists() else None
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[str]:
-    """URL of a throw-away PostgreSQL cluster."""
-    programs = _server_programs()
-    if programs is None:
-        pytest.skip("no PostgreSQL server programs (pg_config --bindir)")
-    user: str | None = None
-    if os.geteuid() == 0:
-        try:
-            user = pwd.getpwnam("postgres").pw_name
-        except KeyError:
-            pytest.skip("PostgreSQL refuses to run as root and there is no user postgres")
-    folder = Path(tempfile.mkdtemp(prefix="pg-"))
-    if user:
-        shutil.chown(folder, user)
-
-    def run(*command: str) -> None:
-        subprocess.run(command, user=user, cwd=folder, check=True, stdout=subprocess.DEVNULL, timeout=120)
-
-    data, port = str(folder / "data"), _free_port()
-    try:
-        run(str(programs / "initdb"), "-D", data, "-U", "test", "-A", "trust", "--no-sync", "-E", "UTF8")
-        options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off"
-        run(str(programs / "pg_ctl"), "-D", data, "-l", str(folder / "log"), "-w", "-o", options, "start")
-        yield f"postgresql+psycopg://test@127.0.0.1:{port}/postgres"
-        run(str(programs / "pg_ctl"), "-D", data, "-m", "immediate", "-w", "stop")
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.deep, pytest.mark.xdist_group("pg")])])
