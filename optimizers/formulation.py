@@ -173,15 +173,13 @@ def _storage_rows(problem: Problem, taken: Taken, model: Model) -> Ints:
 
 def _use_capacity(form: Formulation) -> None:
     problem, modes = form.problem, form.problem.modes
-    group = modes.group[form.order_mode]
-    row = (
-        np.where(group >= 0, form.group_rows[group, problem.time.bucket[form.order_period]], -1)
-        if len(group)
-        else group
-    )
-    kept = np.flatnonzero(row >= 0)
+    grouped = np.flatnonzero(modes.group[form.order_mode] >= 0)
+    bucket = problem.time.bucket[form.order_period[grouped]]
+    row = form.group_rows[modes.group[form.order_mode[grouped]], bucket]
+    limited = np.flatnonzero(row >= 0)
+    kept = grouped[limited]
     units = (modes.usage * modes.multiple)[form.order_mode[kept]]
-    form.model.add(row[kept], form.batches[kept], units)
+    form.model.add(row[limited], form.batches[kept], units)
     hub = problem.goods.receiving[problem.mode_item[form.order_mode]]
     gated = np.flatnonzero(form.opened[hub] >= 0)
     rows = form.model.add_rows(len(gated), upper=0)
