@@ -19,16 +19,20 @@ from optimizers.problem import Problem
 from optimizers.solution import Solution, StopReason
 from optimizers.tables import Inflow, OrderLines, Stock
 
+_LIGHT_SWEEPS = 2
+"""Enough where nothing but the dealing out is left to decide."""
+
 
 def solve_around_stock(problem: Problem, params: Params) -> Solution:
     """Solve directly and around the stock, and return the cheaper plan with the higher bound."""
     direct = solve(problem, params)
+    light = replace(params, sweeps=min(params.sweeps, _LIGHT_SWEEPS))
     if direct.stop is StopReason.PROVEN or not len(problem.modes.offer):
         return direct
     unordered = np.full_like(problem.modes.arrival, -1)
-    idle = solve(replace(problem, modes=replace(problem.modes, arrival=unordered), published=_none()), params)
+    idle = solve(replace(problem, modes=replace(problem.modes, arrival=unordered), published=_none()), light)
     rest = solve(_rest(problem, idle), params)
-    joined = solve(_pinned(problem, rest), params)
+    joined = solve(_pinned(problem, rest), light)
     seconds = direct.seconds + idle.seconds + rest.seconds + joined.seconds
     best = min((direct, _as_ours(problem, joined)), key=lambda found: found.objective)
     bound = min(best.objective, max(direct.bound, -(2**53)))

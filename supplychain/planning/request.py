@@ -67,7 +67,8 @@ def _next_cut(tx: Tx, tuning: Tuning, through: int, safe: int, wall: int) -> boo
     """Handle the earliest cut in (through, safe] at which something happens."""
     _, catalogue = tx.versions.network()
     grid = tuning.planning.cut_seconds * SECOND
-    review = floor_to(through, tuning.planning.review_minutes * MINUTE) + tuning.planning.review_minutes * MINUTE
+    turn = _review_turn(tuning)
+    review = floor_to(through, turn) + turn
     moments = [review, tx.bridge.next_letter_at(), tx.bridge.next_stock_event_at()]
     cut = min([safe, *(max(through + grid, ceil_to(at, grid)) for at in moments if at is not None)])
     due = _due(tx, tuning, cut)
@@ -77,14 +78,27 @@ def _next_cut(tx: Tx, tuning: Tuning, through: int, safe: int, wall: int) -> boo
     apply_due(tx, catalogue, cut, wall)
     due = _due(tx, tuning, cut)
     taken = due.signals if due and due.at <= cut else ()
-    groups = {signal.group for signal in taken} | (_reviewed(tx, catalogue, tuning, cut) if cut == review else set())
-    reasons = sorted({f"{signal.kind}: {signal.subject or signal.group}" for signal in taken})
-    if cut == review and groups:
-        reasons.append("review")
-    if groups:
-        _ask(tx, tuning, cut, sorted(groups), reasons, taken, wall)
+    urgent = {signal.group for signal in taken if signal.kind is SignalKind.SPIKE}
+    others = {signal.group for signal in taken} - urgent
+    reviewed = _reviewed(tx, catalogue, tuning, cut) - urgent if cut == review else set()
+    for rank, groups in enumerate((urgent, others | reviewed)):
+        if groups:
+            mine = [signal for signal in taken if signal.group in groups]
+            reasons = sorted({f"{signal.kind}: {signal.subject or signal.group}" for signal in mine})
+            reasons += ["review"] if groups & (reviewed - others) else []
+            _ask(tx, tuning, cut, rank, sorted(groups), reasons, mine, wall)
     tx.signals.set_planned_through(cut)
-    return cut < safe or bool(groups)
+    return cut < safe or bool(urgent or others or reviewed)
+
+
+_REVIEW_TURNS = 10
+"""Groups take turns within the time between two reviews, so that a review never holds a spike up for long."""
+
+
+def _review_turn(tuning: Tuning) -> int:
+    """Time between two turns, on the grid of the cuts."""
+    grid = tuning.planning.cut_seconds * SECOND
+    return max(grid, floor_to(tuning.planning.review_minutes * MINUTE // _REVIEW_TURNS, grid))
 
 
 def _due(tx: Tx, tuning: Tuning, through: int) -> _Due | None:
@@ -147,13 +161,16 @@ def _reviewed(tx: Tx, catalogue: Catalogue, tuning: Tuning, cut: int) -> set[str
         if item.sku in catalogue.group_of
     }
     since = cut - tuning.planning.review_minutes * MINUTE
-    return on_air - {group for group, last in tx.signals.group_cuts(on_air).items() if last.cut > since}
+    turn = cut // _review_turn(tuning) % _REVIEW_TURNS
+    mine = {group for group in on_air if int(derive("review", group)[:8], 16) % _REVIEW_TURNS == turn}
+    return mine - {group for group, last in tx.signals.group_cuts(mine).items() if last.cut > since}
 
 
 def _ask(
     tx: Tx,
     tuning: Tuning,
     cut: int,
+    rank: int,
     groups: Sequence[str],
     reasons: Sequence[str],
     signals: Iterable[Signal],
@@ -161,7 +178,8 @@ def _ask(
 ) -> PlanRequest:
     """Store a request, bind its signals to it and remember what its groups were planned on."""
     names = tuple(sorted(signal.signal for signal in signals))
-    request = PlanRequest(derive("request", cut, *groups, *reasons), cut, tuple(groups), tuple(reasons), names)
+    name = f"{rank}-{derive('request', cut, *groups, *reasons)}"  # of one cut, the lower rank is answered first
+    request = PlanRequest(name, cut, tuple(groups), tuple(reasons), names)
     tx.signals.add_request(request, wall)
     tx.signals.handled(names, request.request, wall)
     _, catalogue = tx.versions.network()

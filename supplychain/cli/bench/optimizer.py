@@ -120,7 +120,7 @@ def _side_by_side(skus: int, seed: int, tight: float, features: str, seconds: fl
         }  # fmt: skip
 
 
-def replan_rows(skus: int = 1_000, seed: int = 0, features: str = "all", spikes: int = 20) -> Iterator[Row]:
+def replan_rows(skus: int = 1_000, seed: int = 0, features: str = "all", spikes: int = 5) -> Iterator[Row]:
     """Latency of re-planning one spiking SKU with its explanation, and how much of the rest a re-plan of ten touches."""
     problem = market(skus, seed, features=features)
     before = solve(problem, Params(sweeps=16, engine=Engine.PRICES))
