@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import numpy as np
 
 from optimizers.columns import Amount, ProblemError
 
 if TYPE_CHECKING:
-    from optimizers.problem import Problem
     from optimizers.tables import OrderLines
 
+Problem: TypeAlias = Any
+"""The problem checks itself while it is being built, so its module cannot be imported here."""
 MONEY_LIMIT: Final = 2.0**53
 """Money of a whole plan stays below this, so that sums in doubles are exact to the minor unit."""
 

@@ -10,60 +10,22 @@ time-expanded network instead of lead-time offsets.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from optimizers.arcs import DeliveryArcs, MoveArcs
 from optimizers.given import Decided, decided, most_pieces
+from optimizers.item_rows import add_item
 from optimizers.milp import UNLIMITED, Model
 from optimizers.problem import Problem
+from optimizers.program import Formulation, ItemColumns
 from optimizers.restrict import Taken
 from optimizers.solution import Ints
 from optimizers.tables import DAY_MS
 
 
-@dataclass(slots=True)
-class ItemColumns:
-    """Columns of one item's flows: arcs with their column numbers; scrap as (pool, W, T) columns, -1 where none."""
-
-    moves: MoveArcs
-    move: Ints
-    deliveries: DeliveryArcs
-    delivery: Ints
-    pools: tuple[int, ...]
-    scrap: Ints
-
-
-@dataclass(slots=True)
-class Formulation:
-    """A model under construction with the numbers of its shared rows and columns.
-
-    order_mode, order_period : open orders. batches, placed : their columns (multiples ordered, order placed or not).
-    group_rows (G, B), lane_rows (L, B), storage_rows (W, T), cap_rows (C,) : row numbers, -1 where unlimited.
-    opened : (W,) column that says a warehouse is used, -1 where that is free.
-    """
-
-    problem: Problem
-    given: Decided
-    model: Model
-    order_mode: Ints
-    order_period: Ints
-    batches: Ints
-    placed: Ints
-    group_rows: Ints
-    lane_rows: Ints
-    storage_rows: Ints
-    cap_rows: Ints
-    opened: Ints
-    items: list[ItemColumns] = field(default_factory=list)
-
-
 def formulate(problem: Problem, taken: Taken | None = None) -> Formulation:
     """Write the program of all items of `problem`, given what other items have `taken` of the shared limits."""
-    from optimizers.item_rows import add_item
-
     given = decided(problem)
     taken = taken or Taken.nothing(problem)
     model = Model()

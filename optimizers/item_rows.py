@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from optimizers.arcs import DeliveryArcs, MoveArcs, Supply, delivery_arcs, move_arcs, pool_at_arrival, supply_of
-from optimizers.formulation import Formulation, ItemColumns
 from optimizers.given import expiry
+from optimizers.program import Formulation, ItemColumns
 from optimizers.solution import Ints
 from optimizers.tables import DAY_MS, FREE
 
