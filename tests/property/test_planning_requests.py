@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 
 from supplychain.domain.events import PlanRequest, Signal, SignalKind
 from supplychain.domain.units import MINUTE, SECOND, ceil_to
-from supplychain.planning.request import advance
 from supplychain.storage.engine import Database
 from supplychain.storage.store import SqlStore
 from supplychain.storage.tables import forecasts
 from supplychain.storage.upserts import put
-from tests.unit.planning.small_trade import T0, WALL, open_trade, pass_time, wall
+from tests.unit.planning.small_trade import CALM, T0, answered, open_trade, pass_time, tune_to
 
 BASE = T0 + 110 * MINUTE
 """Ten minutes before the session; reviews fall on the half hours after."""
@@ -46,16 +45,6 @@ def _happens(store: SqlStore, number: int, one: Happening) -> None:
         put(tx.connection, forecasts, [row])
 
 
-def _drain(store: SqlStore, through: int, found: list[PlanRequest]) -> None:
-    pass_time(store, through)
-    while advance(store, wall):
-        with store.write() as tx:
-            request = tx.signals.claim_request("w", WALL, 1_000)
-            if request is not None:
-                found.append(request)
-                tx.signals.finish_request(request.request, None, WALL)
-
-
 def _requests(
     template: Path, history: Sequence[Happening], looks: Sequence[int], early: Sequence[int]
 ) -> list[PlanRequest]:
@@ -66,6 +55,7 @@ def _requests(
         database = Database(f"sqlite:///{path}")
         store, found = SqlStore(database), list[PlanRequest]()
         open_trade(store, through=BASE)
+        tune_to(store, CALM)
         waiting = dict(enumerate(history))
         for number in early:
             if number in waiting:
@@ -75,7 +65,8 @@ def _requests(
             for number, one in list(waiting.items()):
                 if BASE + one[0] * SECOND <= cut:
                     _happens(store, number, waiting.pop(number))
-            _drain(store, cut, found)
+            pass_time(store, cut)
+            found.extend(answered(store))
         database.close()
         return found
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from supplychain.domain.events import PlanRequest
 from supplychain.domain.network import (
     Catalogue,
     Component,
@@ -23,10 +24,12 @@ from supplychain.domain.network import (
     WarehouseKind,
 )
 from supplychain.domain.plan import LineKind, LineState, Plan, PlanLine, Zone
+from supplychain.domain.tuning import parse
 from supplychain.domain.units import HOUR
 from supplychain.messages.topics import TICKED
 from supplychain.planning.compose import content_digest
 from supplychain.planning.ports import Actor, Message
+from supplychain.planning.request import advance
 from supplychain.storage.store import SqlStore
 
 T0 = 1_700_006_400_000
@@ -140,6 +143,30 @@ def plan_of(name: str, *lines: PlanLine, **changes: Any) -> Plan:
     )
     plan = replace(plan, **changes)
     return replace(plan, digest=content_digest(plan))
+
+
+CALM = {
+    "planning": {"debounce_seconds": 60, "review_minutes": 30},
+    "forecast": {"moved_share": 0.25, "moved_pieces": 40},
+}
+"""When plans are asked for, said here: tests of it do not move with the defaults."""
+
+
+def tune_to(store: SqlStore, changes: Mapping[str, Any]) -> None:
+    """Make the defaults with some changes the active tuning."""
+    with store.write() as tx:
+        tx.versions.activate("tuning", tx.versions.put_tuning(parse(changes), "test", "test", WALL))
+
+
+def answered(store: SqlStore) -> list[PlanRequest]:
+    """Look at cuts until nothing is due, and answer every request at once; return them in order."""
+    found: list[PlanRequest] = []
+    while advance(store, wall):
+        with store.write() as tx:
+            while (request := tx.signals.claim_request("w", WALL, 1_000)) is not None:
+                found.append(request)
+                tx.signals.finish_request(request.request, None, WALL)
+    return found
 
 
 def open_trade(store: SqlStore, catalogue: Catalogue = CATALOGUE, through: int = T0) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from supplychain.domain.errors import ConflictError, ForbiddenError, InvalidInputError, NotFoundError, TuningError
@@ -18,17 +20,20 @@ from supplychain.storage.store import SqlStore
 from supplychain.storage.tables import forecasts
 from supplychain.storage.upserts import put
 from tests.unit.planning.small_trade import (
+    CALM,
     OPERATOR,
     PLANNER,
     T0,
     VIEWER,
     WALL,
     add_plan,
+    answered,
     line_of,
     open_trade,
     outbox,
     pass_time,
     state_of,
+    tune_to,
     wall,
 )
 
@@ -38,6 +43,7 @@ PARTITIONS = [(topic.name, number) for topic in TICKED for number in range(topic
 @pytest.fixture
 def trade(store: SqlStore) -> SqlStore:
     open_trade(store)
+    tune_to(store, CALM)
     return store
 
 
@@ -56,14 +62,7 @@ def _forecast(store: SqlStore, at: int, total: float, sku: str = "A") -> None:
 def _asked(store: SqlStore, at: int) -> list[PlanRequest]:
     """Requests made when every partition has passed a moment, each answered at once."""
     pass_time(store, at)
-    found = []
-    while advance(store, wall):
-        with store.write() as tx:
-            request = tx.signals.claim_request("w", WALL, 1_000)
-            if request is not None:
-                found.append(request)
-                tx.signals.finish_request(request.request, None, WALL)
-    return found
+    return answered(store)
 
 
 def test_safe_cut_waits_for_every_partition() -> None:
@@ -123,11 +122,33 @@ def test_group_rests_between_two_plans_and_others_do_not_wait(trade: SqlStore) -
     assert found == [(10, ("A",), ("s1",)), (35, ("C",), ("s4",)), (70, ("A",), ("s2", "s3"))]
 
 
-def test_review_looks_at_the_groups_on_air_at_its_slots(trade: SqlStore) -> None:
+def test_review_looks_at_each_group_on_air_in_its_turn(trade: SqlStore) -> None:
     found = _asked(trade, T0 + 6 * HOUR)
-    assert [(r.cut - T0) // MINUTE for r in found] == [120, 150, 180, 210, 240, 270]
-    assert {r.groups for r in found} == {("A", "C")}
     assert {r.reasons for r in found} == {("review",)}
+    for group in ("A", "C"):
+        cuts = [(r.cut - T0) // MINUTE for r in found if group in r.groups]
+        assert len(cuts) == 6, "every half hour of three hours"
+        assert {later - sooner for sooner, later in pairwise(cuts)} == {30}
+        assert 120 <= cuts[0] < 150
+    assert not [r for r in found if "D" in r.groups], "D is not on air"
+
+
+def test_review_passes_over_what_was_planned_since_the_last(trade: SqlStore) -> None:
+    turns = [r.cut for r in _asked(trade, T0 + 3 * HOUR) if "A" in r.groups]
+    _signal(trade, "s1", turns[-1] + 30 * MINUTE - 10 * SECOND)
+    found = [r for r in _asked(trade, turns[-1] + 61 * MINUTE) if "A" in r.groups]
+    assert [(r.cut - turns[-1], "review" in r.reasons) for r in found] == [
+        (30 * MINUTE - 10 * SECOND, False),
+        (60 * MINUTE, True),
+    ]
+
+
+def test_spike_is_planned_before_other_reasons_of_its_cut(trade: SqlStore) -> None:
+    with trade.write() as tx:
+        tx.signals.add([Signal("s0", SignalKind.SHORT, "A", T0 + 10 * SECOND)])
+    _signal(trade, "s1", T0 + 10 * SECOND, "D")
+    first, second = _asked(trade, T0 + MINUTE)
+    assert (first.groups, first.cut, second.groups, second.cut) == (("D",), T0 + 10 * SECOND, ("A",), T0 + 10 * SECOND)
 
 
 def test_forecast_asks_only_when_it_moved_by_share_and_pieces(trade: SqlStore) -> None:
@@ -191,40 +212,42 @@ def test_proposals_expire_in_business_time(trade: SqlStore) -> None:
     assert states == [LineState.EXPIRED, LineState.APPROVED, LineState.PROPOSED]
 
 
-def test_tuning_is_activated_announced_and_rolled_back(trade: SqlStore) -> None:
-    first = tune.activate(trade, {"detector": {"ratio": 3}}, actor=OPERATOR, reason="calmer", wall=wall)
-    second = tune.activate(trade, {"planning": {"review_minutes": 15}}, actor=OPERATOR, reason="faster", wall=wall)
-    assert tune.diff(trade, {"detector": {"ratio": 2.5}}) == [{"name": "detector.ratio", "old": 3.0, "new": 2.5}]
-    back = tune.rollback(trade, first, actor=OPERATOR, reason="too fast", wall=wall)
+def test_tuning_is_activated_announced_and_rolled_back(store: SqlStore) -> None:
+    open_trade(store)
+    first = tune.activate(store, {"detector": {"ratio": 3}}, actor=OPERATOR, reason="calmer", wall=wall)
+    second = tune.activate(store, {"planning": {"review_minutes": 15}}, actor=OPERATOR, reason="faster", wall=wall)
+    assert tune.diff(store, {"detector": {"ratio": 2.5}}) == [{"name": "detector.ratio", "old": 3.0, "new": 2.5}]
+    back = tune.rollback(store, first, actor=OPERATOR, reason="too fast", wall=wall)
     assert first < second < back
-    values = {row["name"]: row["value"] for row in tune.show(trade)["values"]}
+    values = {row["name"]: row["value"] for row in tune.show(store)["values"]}
     assert (values["detector.ratio"], values["planning.review_minutes"]) == (3.0, 30)
-    told = tune.versions(trade)
+    told = tune.versions(store)
     assert [row["active"] for row in told] == [True, False, False]
     assert told[0]["reason"] == f"back to version {first}: too fast"
     assert told[0]["changes"] == [{"name": "planning.review_minutes", "old": 15, "new": 30}]
-    tune.rollback(trade, 0, actor=OPERATOR, reason="defaults", wall=wall)
-    assert all(row["value"] == row["default"] for row in tune.show(trade)["values"])
-    messages = [decode_json(message.payload) for message in outbox(trade, "tuning")]
+    tune.rollback(store, 0, actor=OPERATOR, reason="defaults", wall=wall)
+    assert all(row["value"] == row["default"] for row in tune.show(store)["values"])
+    messages = [decode_json(message.payload) for message in outbox(store, "tuning")]
     assert [message["changes"] for message in messages][:2] == [
         {"detector.ratio": [2.0, 3.0]},
         {"planning.review_minutes": [30, 15]},
     ]
-    with trade.read() as tx:
+    with store.read() as tx:
         assert sum(entry["action"] == "tuning.activate" for entry in tx.audit.entries()) == 4
 
 
-def test_tuning_is_refused_without_right_reason_or_change(trade: SqlStore) -> None:
+def test_tuning_is_refused_without_right_reason_or_change(store: SqlStore) -> None:
+    open_trade(store)
     for who in (PLANNER, VIEWER):
         with pytest.raises(ForbiddenError):
-            tune.activate(trade, {"detector": {"ratio": 3}}, actor=who, reason="x", wall=wall)
+            tune.activate(store, {"detector": {"ratio": 3}}, actor=who, reason="x", wall=wall)
     with pytest.raises(InvalidInputError, match="needs a reason"):
-        tune.activate(trade, {"detector": {"ratio": 3}}, actor=OPERATOR, reason="", wall=wall)
+        tune.activate(store, {"detector": {"ratio": 3}}, actor=OPERATOR, reason="", wall=wall)
     with pytest.raises(InvalidInputError, match="says this already"):
-        tune.activate(trade, {"detector": {"ratio": 2.0}}, actor=OPERATOR, reason="x", wall=wall)
+        tune.activate(store, {"detector": {"ratio": 2.0}}, actor=OPERATOR, reason="x", wall=wall)
     with pytest.raises(TuningError):
-        tune.activate(trade, {"detector": {"ratio": 99}}, actor=OPERATOR, reason="x", wall=wall)
+        tune.activate(store, {"detector": {"ratio": 99}}, actor=OPERATOR, reason="x", wall=wall)
     with pytest.raises(NotFoundError):
-        tune.rollback(trade, 9, actor=OPERATOR, reason="x", wall=wall)
-    assert tune.versions(trade) == []
-    assert outbox(trade) == []
+        tune.rollback(store, 9, actor=OPERATOR, reason="x", wall=wall)
+    assert tune.versions(store) == []
+    assert outbox(store) == []
