@@ -28,7 +28,7 @@ from supplychain.settings import Settings, WebSettings
 from supplychain.simulate.evening import Evening
 
 _MARK = ".supplychain-demo"
-_STEP_MS = 30 * SECOND
+_STEP_MS = 60 * SECOND
 _ROLES = ("broker", "streams", "plan", "dispatch", "jobs", "web", "partner")
 
 

@@ -61,7 +61,10 @@ class Planning:
     """When a plan is made and how it weighs risk."""
 
     cut_seconds: int = _value(5, 1, 3_600, "s", "grid of the cuts that plans read up to")
-    debounce_seconds: int = _value(180, 0, 3_600, "s", "least time between two plans of a group")
+    debounce_seconds: int = _value(60, 0, 3_600, "s", "least time between two plans of a group")
+    moved_rest_seconds: int = _value(
+        600, 0, 7_200, "s", "least time before a moved forecast alone asks for another plan"
+    )
     review_minutes: int = _value(30, 1, 1_440, "min", "when a plan is looked at again: later waves are not released")
     horizon_days: int = _value(14, 2, 60, "d", "planning horizon")
     hourly_days: int = _value(2, 1, 3, "d", "days cut into hours at the start of the horizon")

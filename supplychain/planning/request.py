@@ -106,15 +106,19 @@ def _due(tx: Tx, tuning: Tuning, through: int) -> _Due | None:
     signals = tx.signals.open(through)
     if not signals:
         return None
-    grid, rest = tuning.planning.cut_seconds * SECOND, tuning.planning.debounce_seconds * SECOND
+    grid, planning = tuning.planning.cut_seconds * SECOND, tuning.planning
     cuts = tx.signals.group_cuts({signal.group for signal in signals})
 
     def due_at(signal: Signal) -> int:
-        last = cuts[signal.group].cut + rest if signal.group in cuts else 0
+        rest = planning.moved_rest_seconds if signal.kind is SignalKind.MOVED else planning.debounce_seconds
+        last = cuts[signal.group].cut + rest * SECOND if signal.group in cuts else 0
         return ceil_to(max(signal.at, last), grid)
 
     first = min(due_at(signal) for signal in signals)
-    return _Due(first, tuple(signal for signal in signals if due_at(signal) <= first))
+    planned = {
+        signal.group for signal in signals if due_at(signal) <= first
+    }  # a plan answers all that its group has asked
+    return _Due(first, tuple(signal for signal in signals if signal.group in planned and signal.at <= first))
 
 
 def _moved(tx: Tx, catalogue: Catalogue, tuning: Tuning, through: int, cut: int) -> int:
