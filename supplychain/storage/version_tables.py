@@ -1,0 +1,58 @@
+"""Tables of what people decide and models learn: immutable versions, one of each active."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, LargeBinary, Table, Text, UniqueConstraint
+
+from supplychain.storage.columns import Serial, label, metadata, moment
+
+networks = Table(
+    "networks",
+    metadata,
+    Column("version", Serial, primary_key=True),
+    label("digest"),
+    Column("body", LargeBinary, nullable=False),
+    label("author"),
+    moment("created_at"),
+    UniqueConstraint("digest"),
+)
+
+tunings = Table(
+    "tunings",
+    metadata,
+    Column("version", Serial, primary_key=True),
+    Column("body", JSON, nullable=False),
+    label("author"),
+    Column("reason", Text, nullable=False),
+    moment("created_wall"),
+)
+
+priors = Table(
+    "priors",
+    metadata,
+    Column("version", Serial, primary_key=True),
+    label("digest"),
+    Column("body", LargeBinary, nullable=False),
+    Column("degraded", Boolean, nullable=False),
+    moment("fitted_through"),
+    moment("created_wall"),
+    UniqueConstraint("digest"),
+)
+
+active = Table(
+    "active",
+    metadata,
+    label("kind", key=True),
+    Column("version", BigInteger, nullable=False),
+)
+
+history = Table(
+    "history",
+    metadata,
+    label("day", key=True),
+    label("sku", key=True),
+    label("region", key=True),
+    label("channel", key=True),
+    Column("units", BigInteger, nullable=False),
+    Column("synthetic", Boolean, nullable=False),
+)
