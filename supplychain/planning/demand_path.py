@@ -34,7 +34,6 @@ class DemandPath:
     shelf: dict[Key, Moments] = field(default_factory=dict)
     gross: dict[Key, float] = field(default_factory=lambda: defaultdict(float))
     returns: dict[Key, float] = field(default_factory=lambda: defaultdict(float))
-    remaining_sessions: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add_future(self, key: Key, channel: Channel, gross: Moments, kept: float) -> None:
         """Add future gross demand of which the share `kept` remains after cancellations."""
@@ -95,10 +94,11 @@ def _running(view: View, grid: Axis, path: DemandPath) -> None:
         item = session.item(forecast.sku) if session else None
         lag = (item.ship_within_minutes if item else 48 * 60) * MINUTE
         period = min(grid.period((view.cut + forecast.ends_at) // 2 + lag), grid.periods - 1)
+        # orders between the forecast and the cut are accepted already: only what is left of its time is still to come
+        left = min(1.0, (forecast.ends_at - view.cut) / max(1, forecast.ends_at - forecast.as_of))
         for region, (mean, variance) in forecast.rest.items():
-            path.remaining_sessions[forecast.sku] += mean
             for part, pieces in _shares(view, forecast.sku):
-                gross = Moments(mean * pieces, variance * pieces * pieces)
+                gross = Moments(left * mean * pieces, left * variance * pieces * pieces)
                 path.add_future((part, region, period), Channel.LIVE, gross, kept)
 
 

@@ -84,6 +84,7 @@ def test_only_what_is_done_and_old_goes(database: Database) -> None:
     with store.write() as tx:
         for name in ("old", "new", "waiting"):
             tx.bridge.send(Message(name, "file", name, "order", b"{}", (), 0), 1)
+        tx.bridge.claim("file", "test", 1, 1_000, 10)
         tx.bridge.delivered("old", 10)
         tx.bridge.delivered("new", 100)
     assert SqlJobs(database).prune(0, 100)["outbox"] == 1

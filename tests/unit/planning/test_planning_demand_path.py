@@ -56,8 +56,10 @@ def _sold(
     return Accepted("L1", sku, region, "live", due, gross, gross, cancelled, 0, 0)
 
 
-def _forecast(sku: str, ends_at: int, rest: dict[str, tuple[float, float]], session: str = "L1") -> SessionForecast:
-    return SessionForecast(session, sku, AFTER - HOUR, ends_at, {}, rest, 0.0, 0, "m")
+def _forecast(
+    sku: str, ends_at: int, rest: dict[str, tuple[float, float]], session: str = "L1", as_of: int | None = None
+) -> SessionForecast:
+    return SessionForecast(session, sku, AFTER - HOUR if as_of is None else as_of, ends_at, {}, rest, 0.0, 0, "m")
 
 
 def _mean(path: DemandPath, item: str) -> float:
@@ -107,7 +109,13 @@ def test_running_session_is_its_forecast_and_not_its_schedule_as_well() -> None:
     running = _path(_view(cut=cut, forecasts=(_forecast("C", T0 + 5 * HOUR, {"CN-ZJ": (7.0, 9.0)}),)))
     assert _mean(running, "C") == pytest.approx(7 * 0.8)
     assert _mean(running, "A") == pytest.approx(_mean(announced, "A")), "the others keep their schedule"
-    assert running.remaining_sessions == {"C": 7.0}
+
+
+def test_what_sold_between_the_forecast_and_the_cut_is_not_expected_again() -> None:
+    cut = T0 + 3 * HOUR
+    older = _forecast("C", T0 + 5 * HOUR, {"CN-ZJ": (7.0, 9.0)}, as_of=T0 + 1 * HOUR)
+    path = _path(_view(cut=cut, forecasts=(older,)))
+    assert _mean(path, "C") == pytest.approx(7 * 0.8 * 2 / 4)
 
 
 def test_announced_session_comes_by_the_weights_of_the_regions_and_ends_with_its_end() -> None:
