@@ -146,8 +146,16 @@ def _retail(file: Path, since: int | None, until: int | None, seed: int) -> Sour
                 "refunded_share": 0.0,
                 "returned_share": 0.0,
                 "tempering": 0.3,
+                "moved_share": 1.0,
+                "moved_pieces": 200,
             },
-            "planning": {"cut_seconds": 60, "debounce_seconds": 3_600, "review_minutes": 1_440, "hourly_days": 1},
+            "planning": {
+                "cut_seconds": 60,
+                "debounce_seconds": 3_600,
+                "review_minutes": 1_440,
+                "hourly_days": 1,
+                "review_on_air": False,
+            },
             "approval": {"auto_approve": True},
         }
     )

@@ -66,6 +66,9 @@ class Planning:
         600, 0, 7_200, "s", "least time before a moved forecast alone asks for another plan"
     )
     review_minutes: int = _value(30, 1, 1_440, "min", "when a plan is looked at again: later waves are not released")
+    review_on_air: bool = _value(
+        default=True, low=0, high=1, unit="bool", about="groups of sessions on air are looked at again"
+    )
     horizon_days: int = _value(14, 2, 60, "d", "planning horizon")
     hourly_days: int = _value(2, 1, 3, "d", "days cut into hours at the start of the horizon")
     service_quantile: float = _value(0.9, 0.5, 0.999, "1", "demand quantile that is covered while it pays")

@@ -157,6 +157,8 @@ def _has_moved(catalogue: Catalogue, tuning: Tuning, forecast: SessionForecast, 
 
 def _reviewed(tx: Tx, catalogue: Catalogue, tuning: Tuning, cut: int) -> set[str]:
     """Groups that are looked at at a review: those of the sessions on air that no other reason has planned since the last."""
+    if not tuning.planning.review_on_air:
+        return set()
     on_air = {
         catalogue.group_of[item.sku]
         for session in catalogue.sessions.values()
