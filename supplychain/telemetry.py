@@ -112,6 +112,7 @@ def setup(level: str, role: str, stream: IO[str] | None = None) -> None:
     root.setLevel(_LEVELS[level])
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(_LEVELS[level], logging.WARNING))
+    logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)  # it reports a missing plotting library as an error
     structlog.contextvars.bind_contextvars(role=role, pid=os.getpid())
 
 
