@@ -139,7 +139,8 @@ class Services:
 
     def publisher(self) -> Publisher:
         """Return a new producer of records."""
-        return Publisher(self.broker.bootstrap)
+        # a failed record is raised by the publisher; the client's own lines about connections would only repeat it
+        return Publisher(self.broker.bootstrap, options={"log_level": 2})
 
     def subscriber(self, group: str, topics: list[str]) -> Subscriber:
         """Return a new plain consumer, outside the stream workers."""

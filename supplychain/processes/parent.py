@@ -108,22 +108,24 @@ class Parent:
         self._stopping.set()
         if self._watcher:
             self._watcher.join()
-        for role in reversed(self._roles):
-            process = self._children[role].process
-            if process and process.poll() is None:
+        users = [role for role in reversed(self._roles) if role != "broker"]
+        self._end(users)  # the broker last: who leaves a group or flushes a producer still needs it
+        self._end([role for role in self._roles if role == "broker"])
+        run_file(self.settings).unlink(missing_ok=True)
+
+    def _end(self, roles: Sequence[str]) -> None:
+        processes = [(role, process) for role in roles if (process := self._children[role].process) is not None]
+        for _, process in processes:
+            if process.poll() is None:
                 process.terminate()
         deadline = time.monotonic() + _GRACE_SECONDS
-        for role in reversed(self._roles):
-            process = self._children[role].process
-            if process is None:
-                continue
+        for role, process in processes:
             try:
                 process.wait(max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 _log.warning("role did not stop in time", stopped=role)
                 process.kill()
                 process.wait()
-        run_file(self.settings).unlink(missing_ok=True)
 
     def pid(self, role: str) -> int | None:
         """Return the process id of a role that runs."""
