@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Executor
@@ -40,7 +41,7 @@ def hold(place: Place, assigned: Assigned) -> Followed:
     return Followed(assigned.owner, assigned.next_offset, assigned.watermark)
 
 
-class _Follower:
+class _Follower(ABC):
     """What both agents share: trim what is known, sift out the unreadable, commit, say done."""
 
     decoder: msgspec.json.Decoder[Any]
@@ -82,13 +83,15 @@ class _Follower:
         progress = Progress(held.owner, held.next_offset, chunk.last + 1, held.watermark)
         return self._write(progress, payloads, letters, counted)
 
+    @abstractmethod
     def _impossible(self, payload: Any) -> str:
-        raise NotImplementedError
+        """Say why a payload cannot be, or nothing."""
 
+    @abstractmethod
     def _write(
         self, progress: Progress, payloads: Sequence[Any], letters: list[DeadLetter], counted: Counter[tuple[str, str]]
     ) -> partial[None]:
-        raise NotImplementedError
+        """Return the commit of a chunk."""
 
 
 class StockAgent(_Follower):
