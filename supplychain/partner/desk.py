@@ -7,17 +7,19 @@ answer would leave an order open for ever.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from threading import Condition, Lock
-from time import monotonic
 from typing import Any
 
 import msgspec
 
 from supplychain.domain.errors import ConflictError, SupplyChainError
-from supplychain.messages.codec import decode_json, encode, plain
-from supplychain.messages.v1 import Movement, SupplierAnswer, SupplierOrder
+from supplychain.messages.codec import SALES_DECODER, decode_json, encode, plain
+from supplychain.messages.topics import SALES
+from supplychain.messages.v1 import Movement, SupplierAnswer, SupplierOrder, Tick
+from supplychain.partner.buyers import sold
 from supplychain.partner.journal import Journal, Told
 from supplychain.partner.service import LATER, TAKEN, AnswerChannel, Publish
 from supplychain.partner.world import Emissions, StockReport, World
@@ -57,12 +59,22 @@ class Desk:
         self._webhooks: dict[str, str] = {}
         self._noise: dict[str, str] = {}
         self._events: set[str] = set()
+        self._ticks: dict[int, int] = {}
         self._answers_waiting: list[SupplierAnswer] = []
         self._stock_waiting: list[StockReport] = []
         self._counts: Counter[str] = Counter()
         self._refusals: list[dict[str, str]] = []
+        self._opened = False
         for told in journal.read():
             self._recall(told)
+
+    def open(self, at: int) -> None:
+        """Let the warehouses count their stock at a moment, and from then on; a desk that was opened before stays so."""
+        with self._state:
+            if not self._opened:
+                self._opened = True
+                self._journal.write(Told("opened", to=at))
+                self._world.open(at)
 
     def take_order(self, order: SupplierOrder, webhook: str, body: bytes, *, noisy: bool = False) -> bool:
         """Take an order once; False when it was taken before. `noisy` sends nonsense ahead of its answer.
@@ -111,11 +123,38 @@ class Desk:
             self._state.notify_all()
             return True
 
-    def wait_for_allocations(self, count: int, seconds: float) -> bool:
-        """Wait until so many allocation events have come in; False when they have not after `seconds`."""
-        deadline = monotonic() + seconds
+    def take_sales(self, partition: int, values: Iterable[bytes | None]) -> None:
+        """Take records of the sales topic: what buyers wait for, and how far time is. What cannot be read is passed over."""
+        heard, tick = [], 0
+        for value in values:
+            try:
+                payload = SALES_DECODER.decode(value or b"")
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                continue  # the stream makes a dead letter of it
+            if isinstance(payload, Tick):
+                tick = max(tick, payload.at)
+            elif (event := sold(payload)) is not None:
+                heard.append(event)
         with self._state:
-            return self._state.wait_for(lambda: len(self._events) >= count, timeout=max(0.0, deadline - monotonic()))
+            if heard:
+                now = self._world.now or 0
+                self._journal.write(Told("sales", sales=heard, to=now))
+                self._world.on_sales(heard, now)
+            self._ticks[partition] = max(self._ticks.get(partition, 0), tick)
+            self._state.notify_all()
+
+    def wait_for(self, allocations: int, ticked: int | None, seconds: float) -> bool:
+        """Wait until so many allocation events have come in, and every partition of the sales has passed `ticked`.
+
+        False when they have not after `seconds`.
+        """
+
+        def there() -> bool:
+            passed = ticked is None or (len(self._ticks) >= SALES.partitions and min(self._ticks.values()) >= ticked)
+            return passed and len(self._events) >= allocations
+
+        with self._state:
+            return self._state.wait_for(there, timeout=seconds)
 
     def advance(self, to: int) -> Advanced:
         """Move business time to `to` and hand over what happened; the same `to` again only repeats what was not confirmed."""
@@ -175,6 +214,11 @@ class Desk:
             self._world.on_order(told.order)
         elif told.movement is not None:
             self._heard(told.movement, told.identity)
+        elif told.kind == "sales":
+            self._world.on_sales(told.sales, told.to)
+        elif told.kind == "opened":
+            self._opened = True
+            self._world.open(told.to)
         elif told.kind == "advanced":
             self._keep(self._world.advance(told.to))
         elif told.kind == "answered":

@@ -13,14 +13,16 @@ from typing import IO, Literal
 import msgspec
 
 from supplychain.messages.v1 import Movement, SupplierOrder
+from supplychain.partner.buyers import Sold
 
 
 class Told(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of the journal; `kind` says which of the other fields counts."""
 
-    kind: Literal["order", "movement", "advanced", "answered", "published"]
+    kind: Literal["opened", "order", "movement", "sales", "advanced", "answered", "published"]
     order: SupplierOrder | None = None
     movement: Movement | None = None
+    sales: list[Sold] = []
     identity: str = ""
     fingerprint: str = ""
     to: int = 0

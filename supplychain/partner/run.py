@@ -16,10 +16,11 @@ from fastapi import FastAPI
 
 from supplychain import telemetry
 from supplychain.broker.publisher import Publisher
-from supplychain.broker.subscriber import Subscriber
+from supplychain.broker.subscriber import Record, Subscriber
 from supplychain.domain.errors import SupplyChainError, UnavailableError
 from supplychain.domain.network import OpeningStock
-from supplychain.messages.topics import ALLOCATIONS, STOCK
+from supplychain.messages.topics import ALLOCATIONS, SALES, STOCK
+from supplychain.partner.buyers import OrderBook, Ways
 from supplychain.partner.decisions import Temper
 from supplychain.partner.desk import Desk
 from supplychain.partner.journal import Journal
@@ -47,6 +48,7 @@ def run_partner(
     stock: Iterable[OpeningStock] = (),
     opening_at: int | None = None,
     snapshot_every: int | None = None,
+    ways: Ways | None = None,
     journal: Path | None = None,
     ready: Callable[[], None] | None = None,
 ) -> None:
@@ -64,8 +66,12 @@ def run_partner(
         True: business time is wall time, a step each second. False: only `POST /advance` moves it.
     multiples
         Batch multiple by offer, for short answers in whole batches.
-    stock, opening_at, snapshot_every
+    stock, snapshot_every
         See `World`.
+    opening_at
+        See `Desk.open`.
+    ways
+        Where buyers are served from; with it the sales topic is read, and goods leave for buyers.
     journal
         File that lets a restart forget nothing; in memory only when None.
     ready
@@ -77,13 +83,15 @@ def run_partner(
         If the address is in use.
     """
     listener = _listener(host, port)
-    world = World(
-        seed, temper=temper, multiples=multiples, stock=stock, opening_at=opening_at, snapshot_every=snapshot_every
-    )
+    book = OrderBook(ways) if ways is not None else None
+    world = World(seed, temper=temper, multiples=multiples, stock=stock, snapshot_every=snapshot_every, book=book)
     answers = ServiceAnswers(service_url, secrets, wall_ms)
     publisher = Publisher(bootstrap_url, linger_ms=5, delivery_timeout_ms=30_000)
     desk = Desk(world, Journal(journal), answers, stock_publish(publisher))
-    workers: list[Callable[[Event], None]] = [lambda stopped: _listen(desk, bootstrap_url, stopped)]
+    if opening_at is not None:
+        desk.open(opening_at)
+    topics = [ALLOCATIONS.name] if book is None else [ALLOCATIONS.name, SALES.name]
+    workers: list[Callable[[Event], None]] = [lambda stopped: _listen(desk, bootstrap_url, topics, stopped)]
     if wall_clock:
         workers.append(lambda stopped: _tick(desk, stopped))
     try:
@@ -165,17 +173,27 @@ def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _listen(desk: Desk, bootstrap: str, stopped: Event) -> None:
-    """Read allocation events until told to stop; a broker that is away is asked again."""
+def _listen(desk: Desk, bootstrap: str, topics: Sequence[str], stopped: Event) -> None:
+    """Read allocation events and sales until told to stop; a broker that is away is asked again."""
     while not stopped.is_set():
         try:
-            with Subscriber(bootstrap, "partner", [ALLOCATIONS.name]) as reader:
+            with Subscriber(bootstrap, "partner", topics) as reader:
                 while not stopped.is_set():
-                    for record in reader.poll(_POLL_SECONDS):
-                        desk.take_event(record.value)
+                    _hear(desk, reader.poll(_POLL_SECONDS))
         except SupplyChainError as fault:
             _LOG.warning("the broker does not answer, asking again", reason=str(fault))
             stopped.wait(_PAUSE_SECONDS)
+
+
+def _hear(desk: Desk, records: Iterable[Record]) -> None:
+    sales: dict[int, list[bytes | None]] = {}
+    for record in records:
+        if record.topic == SALES.name:
+            sales.setdefault(record.partition, []).append(record.value)
+        else:
+            desk.take_event(record.value)
+    for partition, values in sales.items():
+        desk.take_sales(partition, values)
 
 
 def _tick(desk: Desk, stopped: Event) -> None:

@@ -27,14 +27,15 @@ _GARBAGE: Final = b"\x00\xff<html>OK? {]"
 class Advance(BaseModel):
     """Move business time to `to` (UTC milliseconds).
 
-    With `allocations`, the stand-in first waits up to `seconds` until it has read so many allocation events, so that what it
-    does never depends on how fast the broker was.
+    With `allocations`, the stand-in first waits up to `seconds` until it has read so many allocation events, and with
+    `ticked` until it has read the sales up to that time, so that what it does never depends on how fast the broker was.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     to: int = Field(ge=EARLIEST, lt=LATEST)
-    allocations: int | None = Field(default=None, ge=0)
+    allocations: int = Field(default=0, ge=0)
+    ticked: int | None = Field(default=None, ge=EARLIEST, lt=LATEST)
     seconds: float = Field(default=10.0, ge=0, le=60)
 
 
@@ -77,8 +78,8 @@ def create_app(desk: Desk, secrets: Mapping[str, str], faults: Faults | None = N
 
     @app.post("/advance")
     def advance(given: Advance) -> dict[str, int]:
-        if given.allocations is not None and not desk.wait_for_allocations(given.allocations, given.seconds):
-            detail = f"{given.allocations} allocation events did not come in within {given.seconds:g} s"
+        if not desk.wait_for(given.allocations, given.ticked, given.seconds):
+            detail = f"{given.allocations} allocation events and the sales did not come in within {given.seconds:g} s"
             raise UnavailableError(detail, way_out="try again")
         return desk.advance(given.to).document()
 

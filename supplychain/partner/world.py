@@ -14,7 +14,7 @@ import msgspec
 
 from supplychain.domain.ids import derive
 from supplychain.domain.network import OpeningStock
-from supplychain.domain.units import SECOND
+from supplychain.domain.units import HOUR, SECOND
 from supplychain.messages.v1 import (
     LineAnswer,
     Movement,
@@ -26,6 +26,7 @@ from supplychain.messages.v1 import (
     SupplierAnswer,
     SupplierOrder,
 )
+from supplychain.partner.buyers import OrderBook, Sold
 from supplychain.partner.decisions import Temper, answer_line, between, damaged_pieces
 
 StockReport = Receipt | Shipment | StockSnapshot
@@ -40,15 +41,24 @@ class Emissions:
 
 
 @dataclass(frozen=True, slots=True)
-class _Due:
-    """Something that will happen; `rank` orders things of one moment: answers, shipments, receipts, snapshots.
+class _Snapshot:
+    """A count of a warehouse: what is in it is known when it is taken."""
 
-    A snapshot is only the name of its warehouse: what it counts is known when it is taken.
-    """
+    warehouse: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """The hour at which goods leave for buyers."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """Something that will happen; `rank` orders things of one moment: answers, shipments, receipts, rounds, snapshots."""
 
     at: int
     rank: int
-    what: SupplierAnswer | Receipt | Shipment | str
+    what: SupplierAnswer | Receipt | Shipment | _Snapshot | _Round
 
 
 class World:
@@ -66,6 +76,8 @@ class World:
         UTC milliseconds of the first snapshots.
     snapshot_every
         Milliseconds between later snapshots, which count what was received and shipped since; none when None.
+    book
+        What buyers wait for; with it goods leave for them every hour.
     """
 
     def __init__(
@@ -77,8 +89,10 @@ class World:
         stock: Iterable[OpeningStock] = (),
         opening_at: int | None = None,
         snapshot_every: int | None = None,
+        book: OrderBook | None = None,
     ) -> None:
         self._seed = seed
+        self._book = book
         self._temper = temper or Temper()
         self._multiples = dict(multiples or {})
         self._on_hand: dict[str, dict[str, int]] = {}
@@ -93,8 +107,7 @@ class World:
         self._sequence: dict[str, int] = {}
         self.now: int | None = None
         if opening_at is not None:
-            for warehouse in self._on_hand:
-                self._due[f"snapshot:{warehouse}"] = _Due(opening_at, 3, warehouse)
+            self.open(opening_at)
 
     @property
     def orders(self) -> Mapping[str, SupplierOrder]:
@@ -115,6 +128,11 @@ class World:
     def sequences(self) -> Mapping[str, int]:
         """Number of the last report of each warehouse."""
         return self._sequence
+
+    def open(self, at: int) -> None:
+        """Let every warehouse report its first snapshot at a moment."""
+        for warehouse in self._on_hand:
+            self._due[f"snapshot:{warehouse}"] = _Due(at, 4, _Snapshot(warehouse))
 
     def on_order(self, order: SupplierOrder) -> bool:
         """Take an order; False when it is known already, and nothing changes then.
@@ -154,6 +172,22 @@ class World:
             self._due[key] = self._leg(movement)
         return True
 
+    def on_sales(self, events: Iterable[Sold], heard_at: int) -> None:
+        """Take in what buyers paid for and cancelled; it leaves in hourly rounds after `heard_at`, with an order book."""
+        if self._book is not None:
+            self._book.hear(events)
+            self._plan_round(heard_at)
+
+    def _plan_round(self, after: int) -> None:
+        """Set the next hour at which something may leave, later than `after`; an earlier one that is set stays."""
+        ready = self._book.next_ready if self._book is not None else None
+        if ready is None:
+            return
+        hour = max(ready + -ready % HOUR, after - after % HOUR + HOUR)
+        planned = self._due.get("round")
+        if planned is None or hour < planned.at:
+            self._due["round"] = _Due(hour, 3, _Round())
+
     def advance(self, to_ms: int) -> Emissions:
         """Return what happened up to `to_ms` (included) and was not returned before."""
         self.now = to_ms if self.now is None else max(self.now, to_ms)
@@ -176,12 +210,13 @@ class World:
             self._answers[what.order_id] = what
             emissions.answers.append(what)
             return None
-        warehouse = what if isinstance(what, str) else what.warehouse
-        number = self._sequence[warehouse] = self._sequence.get(warehouse, 0) + 1
-        rows = self._on_hand.setdefault(warehouse, {})
-        if isinstance(what, str):
+        if isinstance(what, _Round):
+            return self._send_to_buyers(due.at, emissions)
+        number = self._number(what.warehouse)
+        rows = self._on_hand.setdefault(what.warehouse, {})
+        if isinstance(what, _Snapshot):
             listed = [StockRow(sku, on_hand) for sku, on_hand in sorted(rows.items())]
-            emissions.stock.append(StockSnapshot(warehouse, number, due.at, listed))
+            emissions.stock.append(StockSnapshot(what.warehouse, number, due.at, listed))
             return replace(due, at=due.at + self._every) if self._every else None
         if isinstance(what, Receipt):
             rows[what.sku] = rows.get(what.sku, 0) + (what.pieces if what.sellable is None else what.sellable)
@@ -189,6 +224,19 @@ class World:
             rows[what.sku] = max(0, rows.get(what.sku, 0) - what.pieces)
         emissions.stock.append(msgspec.structs.replace(what, sequence=number))
         return None
+
+    def _number(self, warehouse: str) -> int:
+        self._sequence[warehouse] = self._sequence.get(warehouse, 0) + 1
+        return self._sequence[warehouse]
+
+    def _send_to_buyers(self, at: int, emissions: Emissions) -> _Due | None:
+        """Let a round leave; the next one is the next hour at which something may leave."""
+        if self._book is None:
+            return None
+        for warehouse, sku, region, pieces in self._book.ship(at, self._on_hand):
+            emissions.stock.append(Shipment(warehouse, self._number(warehouse), at, sku, pieces, region=region))
+        self._plan_round(at)
+        return self._due.pop("round", None)
 
     def _delivery(self, line: OrderLine, said: LineAnswer, answered_at: int) -> _Due:
         delay = between(self._seed, 0, self._temper.receipt_delay, "receipt", line.plan_line_id)

@@ -151,7 +151,7 @@ class Driver:
         if self._partner is None:
             return
         allocations = self._services.board.summary_allocations()
-        body = {"to": at, "allocations": allocations, "seconds": 30.0}
+        body = {"to": at, "allocations": allocations, "ticked": at, "seconds": 30.0}
         try:
             response = client.post(f"{self._partner}/advance", json=body)
         except httpx.HTTPError as fault:

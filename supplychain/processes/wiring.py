@@ -13,9 +13,11 @@ from supplychain.dispatch.signing_secrets import SecretsFile, load_secrets, writ
 from supplychain.dispatch.webhook import CatalogueEndpoints
 from supplychain.domain.errors import NotFoundError, SettingsError
 from supplychain.domain.network import Catalogue
+from supplychain.domain.units import DAY
 from supplychain.forecasting.trade_calendar import TradeCalendar, campaigns_from
 from supplychain.jobs.schedule import Scheduler
 from supplychain.jobs.tasks import prune_body, review_everything, standard_tasks
+from supplychain.partner.buyers import ways_of
 from supplychain.partner.run import run_partner
 from supplychain.planning.expire import expire
 from supplychain.planning.learn import refit
@@ -130,6 +132,8 @@ def partner(services: Services) -> None:
         settings.partner.seed,
         multiples=_multiples(catalogue),
         stock=catalogue.stock,
-        opening_at=settings.partner.opening_at,
+        opening_at=settings.partner.opening_at or (services.wall() if settings.clock == "wall" else None),
+        snapshot_every=DAY,
+        ways=ways_of(catalogue),
         journal=settings.data_dir / "partner.jsonl",
     )
