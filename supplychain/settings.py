@@ -15,6 +15,9 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from supplychain.domain.errors import SettingsError
 
+DATABASE = "supplychain.db"
+"""The SQLite file in the data directory."""
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -133,7 +136,7 @@ class Settings(BaseSettings):
     @property
     def database_url(self) -> str:
         """SQLAlchemy URL of the database."""
-        return self.database.url or f"sqlite:///{self.data_dir / 'supplychain.db'}"
+        return self.database.url or f"sqlite:///{self.data_dir / DATABASE}"
 
     @property
     def web_url(self) -> str:

@@ -41,7 +41,7 @@ def status(config: Config = None, data_dir: DataDir = None, json: Json = False) 
 @app.command()
 def migrate(config: Config = None, data_dir: DataDir = None) -> None:
     """Bring the database to the newest schema (every start does it too)."""
-    with opened(config, data_dir) as services:
+    with opened(config, data_dir, new=True) as services:
         screen.print(f"{services.settings.database_url.split('@')[-1]} has the newest schema")
 
 
@@ -64,7 +64,8 @@ def audit(config: Config = None, data_dir: DataDir = None, json: Json = False, l
             (e["entry"], moment(e["created_wall"]), e["actor"], e["action"], e["subject"][:40], e["reason"][:60])
             for e in entries
         ]
-        table(f"Audit trail: {sound} entries hold", ("entry", "when", "actor", "action", "subject", "reason"), rows)
+        columns = ("entry", "when", "actor", "action", "subject", "reason")
+        table(f"Audit trail: {sound} entries hold", columns, rows, wide=("reason",))
     if sound < newest:
         raise ConflictError(
             f"the audit trail breaks after {sound} entries", way_out="restore the database from a backup"

@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from supplychain.bootstrap import Services, build
+from supplychain.cli.output import show_times_in
+from supplychain.domain.errors import NotFoundError
 from supplychain.planning.ports import Actor
-from supplychain.settings import Settings, load
+from supplychain.settings import DATABASE, Settings, load
 
 Config = Annotated[Path | None, typer.Option("--config", help="Settings file (TOML); the defaults when left out.")]
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="Data directory; overrides the settings.")]
@@ -26,13 +28,35 @@ def settings_of(config: Path | None, data_dir: Path | None) -> Settings:
 
 
 @contextmanager
-def opened(config: Path | None, data_dir: Path | None) -> Iterator[Services]:
-    """Open the services for one command."""
-    services = build(settings_of(config, data_dir))
+def opened(config: Path | None, data_dir: Path | None, *, new: bool = False) -> Iterator[Services]:
+    """Open the services for one command; moments are shown in the zone of the active network.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no database yet and the command is none that may start one (`new`): a mistyped folder stays a mistake.
+    """
+    settings = settings_of(config, data_dir)
+    if not new and not settings.database.url and not (settings.data_dir / DATABASE).exists():
+        raise NotFoundError(
+            f"there is no data in {settings.data_dir}",
+            way_out="give --data-dir (a demonstration keeps its own in data/demo), or begin with `supplychain serve`",
+            folder=str(settings.data_dir),
+        )
+    services = build(settings)
     try:
+        show_times_in(_zone(services))
         yield services
     finally:
         services.close()
+
+
+def _zone(services: Services) -> str:
+    try:
+        with services.store.read() as tx:
+            return tx.versions.network()[1].zone
+    except NotFoundError:
+        return services.settings.zone
 
 
 def actor(name: str) -> Actor:

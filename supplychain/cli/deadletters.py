@@ -42,6 +42,7 @@ def list_letters(
             for r in rows
         ],
         right=("offset",),
+        wide=("detail",),
     )
 
 

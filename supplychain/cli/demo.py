@@ -227,6 +227,7 @@ def spikes(settings: Settings) -> None:
             for r in reversed(rows)
         ],
         right=("ratio", "observed", "expected"),
+        wide=("cause",),
     )
 
 

@@ -42,6 +42,7 @@ def import_(
                 ("file", "line", "field", "value", "message"),
                 [tuple(f.values()) for f in listed],
                 right=("line",),
+                wide=("value", "message"),
             )
         raise InvalidInputError(
             f"{len(findings)} faults in {folder}: nothing was imported", way_out="mend the rows named"
@@ -53,7 +54,7 @@ def import_(
     if check:
         version = None
     else:
-        with opened(config, data_dir) as services:
+        with opened(config, data_dir, new=True) as services:
             version = activate_network(services, catalogue, actor("").name)
             ensure_secrets(services)
     if json:

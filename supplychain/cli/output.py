@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -15,8 +16,18 @@ from rich.table import Table
 
 from supplychain.domain.units import SECOND
 
-screen = Console()
-errors = Console(stderr=True)
+_WIDE = 180
+"""Columns of a line that goes to a file or a pipe: nobody's window cuts it."""
+
+
+def _console(*, stderr: bool = False) -> Console:
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(stderr=stderr, width=None if stream.isatty() or "COLUMNS" in os.environ else _WIDE)
+
+
+screen = _console()
+errors = _console(stderr=True)
+_zones = {"shown": "Asia/Shanghai"}
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of tables.")]
 
@@ -26,12 +37,21 @@ def show_json(document: object) -> None:
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2, default=str) + "\n")
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], *, right: Iterable[str] = ()) -> None:
-    """Print a table; the columns of `right` are numbers."""
-    numbers = set(right)
+def table(
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    right: Iterable[str] = (),
+    wide: Iterable[str] = (),
+) -> None:
+    """Print a table; the columns of `right` are numbers, those of `wide` are sentences and wrap, the others never do."""
+    numbers, sentences = set(right), set(wide)
     found = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
     for column in columns:
-        found.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
+        found.add_column(
+            column, justify="right" if column in numbers else "left", overflow="fold", no_wrap=column not in sentences
+        )
     empty = True
     for row in rows:
         found.add_row(*("" if cell is None else str(cell) for cell in row))
@@ -51,7 +71,12 @@ def pairs(title: str, values: Mapping[str, Any]) -> None:
     screen.print(found)
 
 
-def moment(at: int | None, zone: str = "Asia/Shanghai") -> str:
+def show_times_in(zone: str) -> None:
+    """Show every later moment in a business zone."""
+    _zones["shown"] = zone
+
+
+def moment(at: int | None, zone: str | None = None) -> str:
     """Return a moment in the business zone, with its name.
 
     >>> moment(1_700_000_000_000)
@@ -59,7 +84,7 @@ def moment(at: int | None, zone: str = "Asia/Shanghai") -> str:
     """
     if at is None:
         return ""
-    return f"{datetime.fromtimestamp(at / SECOND, ZoneInfo(zone)):%Y-%m-%d %H:%M:%S %Z}"
+    return f"{datetime.fromtimestamp(at / SECOND, ZoneInfo(zone or _zones['shown'])):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def money(minor: int | None) -> str:

@@ -56,6 +56,7 @@ def list_plans(
             for p in plans
         ],
         right=("lines", "open", "value", "gap"),
+        wide=("reasons",),
     )
 
 
@@ -117,6 +118,7 @@ def _lines(lines: list[dict[str, Any]]) -> None:
             for line in lines
         ],
         right=("quantity", "cost"),
+        wide=("held by",),
     )
 
 

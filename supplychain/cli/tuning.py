@@ -59,7 +59,7 @@ def show(
     json: Json = False,
 ) -> None:
     """Show the values of a version with unit, bounds and meaning."""
-    with opened(config, data_dir) as services:
+    with opened(config, data_dir, new=True) as services:
         document: Any = tune.versions(services.store) if versions else tune.show(services.store, version)
     if json:
         show_json(document)
@@ -75,7 +75,9 @@ def show(
             )
             for v in document
         ]
-        table("Tuning versions", ("version", "", "author", "when", "reason", "changes"), rows)
+        table(
+            "Tuning versions", ("version", "", "author", "when", "reason", "changes"), rows, wide=("reason", "changes")
+        )
     else:
         rows = [
             (r["name"], r["value"], r["unit"], f"{r['low']} to {r['high']}", r["default"], r["about"])
@@ -86,6 +88,7 @@ def show(
             ("name", "value", "unit", "bounds", "default", "about"),
             rows,
             right=("value", "default"),
+            wide=("about",),
         )
 
 
@@ -94,7 +97,7 @@ def diff(
     file: File = None, sets: Sets = None, config: Config = None, data_dir: DataDir = None, json: Json = False
 ) -> None:
     """Show what a change would do to the active version; nothing is stored."""
-    with opened(config, data_dir) as services:
+    with opened(config, data_dir, new=True) as services:
         rows = tune.diff(services.store, changes(file, sets))
     if json:
         show_json(rows)
@@ -113,7 +116,7 @@ def activate(
     json: Json = False,
 ) -> None:
     """Store a change as a new version and make it the active one."""
-    with opened(config, data_dir) as services:
+    with opened(config, data_dir, new=True) as services:
         number = tune.activate(
             services.store, changes(file, sets), actor=actor(actor_name), reason=reason, wall=wall_now
         )
@@ -130,7 +133,7 @@ def rollback(
     json: Json = False,
 ) -> None:
     """Make an earlier version active again, as a new version."""
-    with opened(config, data_dir) as services:
+    with opened(config, data_dir, new=True) as services:
         number = tune.rollback(services.store, version, actor=actor(actor_name), reason=reason, wall=wall_now)
     _said(number, json=json)
 

@@ -17,8 +17,9 @@ from heapq import heappop, heappush
 import msgspec
 
 from supplychain.domain.network import Catalogue, LaneKind
-from supplychain.domain.units import DAY, HOUR
+from supplychain.domain.units import DAY, EARLIEST, HOUR, LATEST
 from supplychain.messages.v1 import Sale, SaleKind
+from supplychain.watching.intake import MAX_QUANTITY
 
 PACKING = 12 * HOUR
 """From payment to the door: picked and packed with the next shift."""
@@ -37,12 +38,12 @@ class Sold(msgspec.Struct, frozen=True, array_like=True):
 
 
 def sold(sale: Sale) -> Sold | None:
-    """Return what a sale event means to a warehouse: something to send, something not to send any more, or nothing."""
-    if (
-        sale.kind not in {SaleKind.PAID, SaleKind.CANCELLED}
-        or not 0 < sale.qty <= 1_000_000
-        or sale.unit_price_minor < 0
-    ):
+    """Return what a sale event means to a warehouse: something to send, something not to send any more, or nothing.
+
+    What the stream calls impossible means nothing here either.
+    """
+    possible = 0 < sale.qty <= MAX_QUANTITY and sale.unit_price_minor >= 0 and EARLIEST <= sale.occurred_at <= LATEST
+    if sale.kind not in {SaleKind.PAID, SaleKind.CANCELLED} or not possible:
         return None
     line = "\x1f".join((sale.platform, sale.shop_id, sale.order_id, sale.line_id))
     promised = sale.promised_ship_by or 0

@@ -264,3 +264,11 @@ def test_tuning_goes_there_and_back(run: Run, folder: Path) -> None:
     assert back > first
     values = {row["name"]: row["value"] for row in _json(run("tuning", "show", *at))["values"]}
     assert values["detector.ratio"] == 2.0
+
+
+def test_a_mistyped_folder_is_no_new_service(tmp_path: Path, run: Run) -> None:
+    wrong = tmp_path / "mistyped"
+    said = run("plan", "list", "--data-dir", wrong)
+    assert (said.code, said.out) == (4, "")
+    assert f"there is no data in {wrong}" in said.err
+    assert not wrong.exists()

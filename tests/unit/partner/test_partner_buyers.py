@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from supplychain.domain.network import OpeningStock
-from supplychain.domain.units import DAY, HOUR
-from supplychain.messages.codec import encode
+from supplychain.domain.units import DAY, HOUR, LATEST
+from supplychain.messages.codec import STOCK_DECODER, encode
 from supplychain.messages.topics import SALES
 from supplychain.messages.v1 import Sale, SaleKind, Shipment, StockSnapshot, Tick
 from supplychain.partner.buyers import PACKING, OrderBook, Sold, Ways, sold
@@ -74,7 +74,9 @@ def test_a_pre_sale_waits_for_its_promise_and_a_bundle_leaves_in_parts() -> None
     assert book.ship(AT + 3 * DAY, shelf) == [("W2", "A", "SOUTH", 4), ("W2", "B", "SOUTH", 2)]
 
 
-@pytest.mark.parametrize("wrong", [{"sku": "X"}, {"region": "X"}, {"qty": -3}, {"qty": 2_000_000}])
+@pytest.mark.parametrize(
+    "wrong", [{"sku": "X"}, {"region": "X"}, {"qty": -3}, {"qty": 2_000_000}, {"at": 0}, {"at": LATEST + 1}]
+)
 def test_what_cannot_be_sent_is_passed_over(wrong: dict[str, object]) -> None:
     book = OrderBook(WAYS)
     book.hear(heard(sale("o1", **wrong)))  # type: ignore[arg-type]  # one field at a time
@@ -131,8 +133,6 @@ def test_a_restart_sends_nothing_twice_and_numbers_on(tmp_path: Path) -> None:
     again.close()
     kinds = [value.split(b'"type":"', 1)[1].split(b'"', 1)[0].decode() for _, value in told]
     assert kinds == ["snapshot", "shipment", "shipment", "snapshot"]
-    from supplychain.messages.codec import STOCK_DECODER
-
     reports = [STOCK_DECODER.decode(value) for _, value in told]
     assert [report.sequence for report in reports if not isinstance(report, Tick)] == [1, 2, 3, 4]
     assert isinstance(reports[3], StockSnapshot)
