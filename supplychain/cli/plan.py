@@ -16,6 +16,7 @@ from supplychain.planning import request, review
 from supplychain.planning.ports import PlanFilter
 from supplychain.planning.present import line_document
 from supplychain.planning.propose import propose
+from supplychain.planning.shortages import KINDS, shortages_by_item
 
 app = typer.Typer(help="Plans: look, approve, reject, edit, release, run.", no_args_is_help=True)
 PlanId = Annotated[str, typer.Argument(help="Plan id, or its beginning.")]
@@ -85,14 +86,13 @@ def show(plan: PlanId, config: Config = None, data_dir: DataDir = None, json: Js
         if line["override"] is not None:
             screen.print(f"         planner set {line['override']}: {line['override_reason']}")
     if document["shortages"]:
+        items = shortages_by_item(document["shortages"])
         table(
             "\nStays short",
-            ("SKU", "region", "accepted", "expected", "safety", "late"),
-            [
-                tuple(row[name] for name in ("sku", "region", "accepted", "expected", "safety", "late"))
-                for row in document["shortages"]
-            ],
-            right=("accepted", "expected", "safety", "late"),
+            ("SKU", *KINDS, "regions"),
+            [(item["sku"], *(item[kind] or "" for kind in KINDS), ", ".join(item["regions"])) for item in items],
+            right=KINDS,
+            wide=("regions",),
         )
 
 

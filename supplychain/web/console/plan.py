@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from nicegui import events, ui
 
+from supplychain.planning.shortages import KINDS, shortages_by_item
 from supplychain.web.console import grids
 from supplychain.web.console.controls import button
 from supplychain.web.console.dialogs import ask_reason, attempt, well_done
@@ -15,7 +16,7 @@ from supplychain.web.console.frame import Frame, Visit, frame
 from supplychain.web.console.inbox import reason_chips
 from supplychain.web.console.plan_lines import columns, line_row
 from supplychain.web.console.plan_panel import open_panel
-from supplychain.web.console.tables import chip, facts, html, loose, mono, show, text
+from supplychain.web.console.tables import Column, chip, facts, html, mono, show, table, text
 from supplychain.web.ports import Row
 
 _SECONDS: Final = 3.0
@@ -50,12 +51,25 @@ def head(visit: Visit, plan: Row) -> str:
 
 
 def shortage_box(visit: Visit, plan: Row) -> str:
-    """Return what the plan cannot cover, as HTML; nothing when it covers all."""
-    if not plan["shortages"]:
-        return ""
-    rows = "".join(f"<li>{text(loose(dict(shortage)))}</li>" for shortage in plan["shortages"][:12])
-    title = text(visit.say("shortages"))
-    return f'<div class="panel" style="border-color:var(--bad)"><h2>{_sign("report")} {title}</h2><ul class="small">{rows}</ul></div>'
+    """Return what the plan cannot cover, as HTML; nothing when it covers all. Broken promises are a table, thin safety a line."""
+    items = shortages_by_item(plan["shortages"])
+    broken = [item for item in items if item["regions"]]
+    thin = [item for item in items if not item["regions"]]
+    parts = []
+    if broken:
+        kinds = [(kind, visit.say(f"short.{kind}")) for kind in KINDS]
+        heads = [
+            Column(visit.say("item")),
+            *(Column(name, number=True) for _, name in kinds),
+            Column(visit.say("regions")),
+        ]
+        rows = [(item["sku"], *(item[kind] or "" for kind, _ in kinds), ", ".join(item["regions"])) for item in broken]
+        parts.append(f"<h2>{_sign('report')} {text(visit.say('shortages'))}</h2>{table(heads, rows, empty='')}")
+    if thin:
+        listed = ", ".join(f"{item['sku']} {item['safety']}" for item in thin)
+        parts.append(f'<div class="small muted">{text(visit.say("short.thin", items=listed))}</div>')
+    tone = ' style="border-color:var(--bad)"' if broken else ""
+    return f'<div class="panel"{tone}>{"".join(parts)}</div>' if parts else ""
 
 
 def _sign(icon: str) -> str:
