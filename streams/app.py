@@ -52,32 +52,37 @@ def _by_topic(places: Any) -> dict[str, list[Place]]:
 def build(settings: Settings, services: Services) -> ChunkApp:
     """Return the app with its three agents. State and offsets are the database's; Faust only carries."""
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="chunks")
+    writer = ThreadPoolExecutor(max_workers=1, thread_name_prefix="commits")
     current = Current(services)
-    agents: dict[str, Agent] = {
-        agent.topic: agent
-        for agent in (
-            WatchAgent(services, current, executor),
-            StockAgent(services, current, executor),
-            EngagementAgent(services, current, executor),
-        )
-    }
+    return assemble(
+        settings,
+        services,
+        WatchAgent(services, current, executor, writer),
+        StockAgent(services, current, executor),
+        EngagementAgent(services, current, executor),
+    )
+
+
+def assemble(settings: Settings, services: Services, *agents: Agent, group: str = GROUP) -> ChunkApp:
+    """Return an app with the given agents, each on its own topic."""
+    by_topic = {agent.topic: agent for agent in agents}
     broker = settings.broker
     intake = Intake(
-        frozenset(agents),
-        _Custody(agents),
+        frozenset(by_topic),
+        _Custody(by_topic),
         most_records=broker.chunk_records,
         most_bytes=broker.chunk_bytes,
         wait_ms=100 if broker.url else 20,
     )
     app = make_app(
-        GROUP,
+        group,
         services.broker.bootstrap,
         intake,
         data_dir=settings.data_dir / "faust",
         commit_seconds=broker.commit_interval_seconds,
         session_seconds=broker.session_timeout_seconds,
     )
-    for agent in agents.values():
+    for agent in agents:
         app.agent(chunk_topic(app, agent.topic), name=f"streams.{agent.topic}")(agent.run)
     return app
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from functools import partial
 from typing import Generic, TypeVar
@@ -24,10 +24,17 @@ class Desk(Generic[Held]):
     with the offset, so that a seek, a rebalance and a crash are the same thing.
     """
 
-    def __init__(self, services: Services, executor: Executor, hold: Callable[[Place, Assigned], Held]) -> None:
+    def __init__(
+        self,
+        services: Services,
+        executor: Executor,
+        hold: Callable[[Place, Assigned], Held],
+        settle: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._services = services
         self._executor = executor
         self._hold = hold
+        self._settle = settle
         self._held: dict[Place, Held] = {}
 
     def held(self, place: Place) -> Held | None:
@@ -38,7 +45,8 @@ class Desk(Generic[Held]):
         """Nothing yet: the epoch is issued when reading starts."""
 
     async def start_offsets(self, retained: Mapping[Place, Retained]) -> Mapping[Place, int]:
-        """Take every partition over and return its stored offset."""
+        """Take every partition over and return its stored offset; what is being written is finished first."""
+        await self._settled()
         starts = {}
         for place, kept in sorted(retained.items()):
             assigned = await self._patiently(partial(self._take, place, kept))
@@ -47,9 +55,14 @@ class Desk(Generic[Held]):
         return starts
 
     async def revoked(self, places: frozenset[Place]) -> None:
-        """Forget partitions; their state is in the database."""
+        """Forget partitions; their state is in the database, what is being written too."""
+        await self._settled()
         for place in places:
             self._held.pop(place, None)
+
+    async def _settled(self) -> None:
+        if self._settle is not None:
+            await self._settle()
 
     def _take(self, place: Place, kept: Retained) -> Assigned:
         services = self._services

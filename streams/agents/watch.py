@@ -1,9 +1,14 @@
-"""Watch sales: windows, spikes and session forecasts of a chunk, committed with its offset in one transaction."""
+"""Watch sales: windows, spikes and session forecasts of a chunk, committed with its offset in one transaction.
+
+While a chunk is written, the next one is judged: the database works in another process or outside the interpreter's lock, so
+the two cost one time. Commits stay in order, one at a time, and each is fenced by the one before it: what is judged ahead is
+in memory only, and a crash loses nothing but that.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -12,12 +17,14 @@ from typing import Any
 from streams.agents.commit import patiently
 from streams.agents.custody import Desk
 from streams.agents.versions import Current, Versions
-from streams.chunks import Chunk, Place
+from streams.chunks import Chunk, Place, gathered
 from supplychain.bootstrap import Assigned, DeadLetter, Owner, Progress, Services, crash_point
 from supplychain.domain.forecast import SessionForecast
 from supplychain.messages.topics import SALES
 from supplychain.watching.delta import ChunkDelta, ForecastCue, Record
 from supplychain.watching.partition import PartitionWatch
+
+Witness = Callable[[Chunk, ChunkDelta], None]
 
 
 @dataclass(slots=True)
@@ -38,50 +45,98 @@ def hold(place: Place, assigned: Assigned) -> Watched:
 
 
 class WatchAgent:
-    """The agent of `sales.v1`."""
+    """The agent of `sales.v1`.
 
-    def __init__(self, services: Services, current: Current, executor: Executor) -> None:
-        self.topic = SALES.name
+    Parameters
+    ----------
+    executor
+        One thread, in which chunks are judged and partitions taken over.
+    writer
+        One thread for the commits; none: the same one, and nothing is judged ahead.
+    witness
+        Told of each chunk after its commit.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        current: Current,
+        executor: Executor,
+        writer: Executor | None = None,
+        *,
+        topic: str = SALES.name,
+        witness: Witness = lambda chunk, delta: None,
+    ) -> None:
+        self.topic = topic
         self._services = services
         self._current = current
         self._executor = executor
-        self.desk: Desk[Watched] = Desk(services, executor, hold)
+        self._writer = writer or executor
+        self._witness = witness
+        self._writing: asyncio.Task[None] | None = None
+        self.desk: Desk[Watched] = Desk(services, executor, hold, self.settle)
 
     async def run(self, stream: Any) -> None:
         """Take chunk after chunk; done is said after the commit and never before."""
-        async for chunk in stream:
-            await self.take(chunk)
+        async for chunk in gathered(stream):
+            await self._begin(chunk)
+            if stream.channel.queue.empty():
+                await self.settle()
+        await self.settle()
 
     async def take(self, chunk: Chunk) -> None:
-        """Process one chunk.
+        """Process one chunk to its end.
 
         Raises
         ------
         FencedError
             If the partition has another owner: this worker must stop.
         """
-        held = self.desk.held((chunk.topic, chunk.partition))
-        if held is None:
-            return
-        fresh = chunk.since(held.next_offset)
-        if fresh is not None:
-            crash_point("chunk-fetched")
-            commit = await asyncio.get_running_loop().run_in_executor(self._executor, self._judge, held, fresh)
-            crash_point("chunk-judged")
-            await patiently(self._executor, commit)
-            crash_point("chunk-committed")
-            held.next_offset = fresh.last + 1
-        chunk.done()
+        await self._begin(chunk)
+        await self.settle()
 
-    def _judge(self, held: Watched, chunk: Chunk) -> partial[None]:
-        """Apply the chunk to the watcher and return the commit of all that it changed."""
+    async def settle(self) -> None:
+        """Wait until what was judged is committed.
+
+        Raises
+        ------
+        FencedError
+            If the partition has another owner.
+        """
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    async def _begin(self, chunk: Chunk) -> None:
+        """Judge a chunk, wait for the commit before, and start its own."""
+        held = self.desk.held((chunk.topic, chunk.partition))
+        fresh = None if held is None else chunk.since(held.next_offset)
+        if held is None or fresh is None:
+            await self.settle()
+            if held is not None:
+                chunk.done()
+            return
+        crash_point("chunk-fetched")
+        commit, delta = await asyncio.get_running_loop().run_in_executor(self._executor, self._judge, held, fresh)
+        crash_point("chunk-judged")
+        held.next_offset = fresh.last + 1
+        await self.settle()
+        self._writing = asyncio.create_task(self._write(commit, chunk, delta))
+
+    async def _write(self, commit: Callable[[], None], chunk: Chunk, delta: ChunkDelta) -> None:
+        await patiently(self._writer, commit)
+        crash_point("chunk-committed")
+        chunk.done()
+        self._witness(chunk, delta)
+
+    def _judge(self, held: Watched, chunk: Chunk) -> tuple[partial[None], ChunkDelta]:
+        """Apply the chunk to the watcher and return the commit of all that it changed, and what that is."""
         versions = self._current.get()
         watch = self._watcher(held, versions)
         records = [Record(*row) for row in zip(chunk.offsets, chunk.values, chunk.timestamps, strict=True)]
         delta = watch.apply(records)
         snapshot = watch.snapshot()
         held.snapshot = snapshot
-        return partial(
+        commit = partial(
             self._services.work.watch,
             Progress(held.owner, held.next_offset, chunk.last + 1, delta.watermark),
             delta,
@@ -92,6 +147,7 @@ class WatchAgent:
             tuning_version=versions.tuning_version,
             wall=self._services.wall(),
         )
+        return commit, delta
 
     def _watcher(self, held: Watched, versions: Versions) -> PartitionWatch:
         if held.watch is None or held.versions is not versions:
