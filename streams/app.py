@@ -67,6 +67,7 @@ def assemble(settings: Settings, services: Services, *agents: Agent, group: str 
     """Return an app with the given agents, each on its own topic."""
     by_topic = {agent.topic: agent for agent in agents}
     broker = settings.broker
+    settings.data_dir.mkdir(parents=True, exist_ok=True)  # Faust makes its own folder in it, but no parents
     intake = Intake(
         frozenset(by_topic),
         _Custody(by_topic),

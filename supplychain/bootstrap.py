@@ -24,7 +24,9 @@ from supplychain.storage.jobs_store import SqlJobs
 from supplychain.storage.migrate import upgrade
 from supplychain.storage.partition_state import Assigned, DeadLetter, Owner, SqlPartitions
 from supplychain.storage.queries import Board
+from supplychain.storage.scratch import remember_ids, scratch
 from supplychain.storage.store import SqlStore
+from supplychain.storage.tallies import Tallies
 from supplychain.storage.work import Progress, StreamWork
 
 __all__ = [
@@ -34,9 +36,12 @@ __all__ = [
     "Owner",
     "Progress",
     "Services",
+    "Tallies",
     "build",
     "crash_point",
     "read_run",
+    "remember_ids",
+    "scratch",
     "wall_now",
     "write_run",
 ]

@@ -108,3 +108,33 @@ def session(
 
     rows = bench.run(sessions, training, seed, _there(data) if data else None)
     _shown([dict(row) for row in rows], "Session", json=json)
+
+
+@app.command()
+def stream(
+    broker: Annotated[str, typer.Option(help="Kafka addresses; an embedded broker when empty.")] = "",
+    database: Annotated[str, typer.Option(help="URL of a PostgreSQL server; SQLite when empty.")] = "",
+    events: Annotated[int, typer.Option(help="Events read by each variant.", min=1_000)] = 400_000,
+    plain_events: Annotated[int, typer.Option(help="Events read by plain Faust.", min=100)] = 20_000,
+    few_keys: Annotated[int, typer.Option(min=100)] = 3_000,
+    many_keys: Annotated[int, typer.Option(min=100)] = 300_000,
+    state_keys: Annotated[int, typer.Option(help="Keys of state when the worker is killed.", min=100)] = 1_000_000,
+    ids: Annotated[int, typer.Option(help="Event ids remembered when memory is measured.", min=0)] = 10_000_000,
+    seconds: Annotated[int, typer.Option(help="How long delays are measured.", min=8)] = 60,
+    runs: Annotated[int, typer.Option(help="Repetitions of the rates; medians are reported.", min=1)] = 1,
+    part: Annotated[list[str] | None, typer.Option(help="throughput, latency, recovery or memory; repeat.")] = None,
+    json: Json = False,
+) -> None:
+    """Measure the stream engine beside a bare client and plain Faust: rates, delays, recovery, memory."""
+    from supplychain.cli.bench import stream as bench
+    from supplychain.cli.bench.stream_jobs import Sizes
+
+    unknown = sorted(set(part or ()) - set(bench.PARTS))
+    if unknown:
+        raise NotFoundError(f"there is no part {unknown[0]}", way_out=f"choose from {', '.join(bench.PARTS)}")
+    sizes = Sizes(events, plain_events, few_keys, many_keys, state_keys, ids, seconds, runs)
+    result = bench.run(broker, database, sizes, part or bench.PARTS)
+    if json:
+        show_json(result)
+    else:
+        pairs("The stream engine", result)
