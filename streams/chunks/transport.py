@@ -21,6 +21,9 @@ from streams.chunks.custody import BrokerCustody, Custody, Place, Retained
 from streams.chunks.ledger import Ledger
 from streams.chunks.watchdog import Sight
 
+_LOOK_SECONDS = 0.2
+"""A consumer without a partition to read looks this often whether it has been given one."""
+
 
 class LostLogError(RuntimeError):
     """The stored offset lies outside of what the broker holds, and the custody did not say what to do about it."""
@@ -156,6 +159,7 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is not foll
         self._committed: dict[Place, int | None] = {}
         self._settled = asyncio.Event()
         self._settled.set()
+        self._resumed = asyncio.Event()
         super().__init__(transport, self._deliver, *args, **options)
 
     def _new_consumer_thread(self) -> ChunkConsumerThread:
@@ -185,6 +189,22 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is not foll
             TP(*tp),
             generation_id=self.app.consumer_generation_id,
         )
+
+    async def _wait_next_records(self, timeout: float) -> Any:
+        """Fetch, as soon as a partition is wanted.
+
+        When all partitions rest because the agents have enough in hand, Faust sleeps for a second whatever happens,
+        in which a fast agent runs dry: a third of the throughput, and a second on top of every delay under load.
+        """
+        while self.flow_active and not self.should_stop and not self._get_active_partitions():
+            self._resumed.clear()
+            await self.wait_first(self._resumed.wait(), self.suspend_flow.wait(), timeout=_LOOK_SECONDS)
+        return await super()._wait_next_records(timeout)
+
+    def on_buffer_drop(self, tp: Any) -> None:
+        """Let a partition be read again, at once: its agent has little left in hand."""
+        super().on_buffer_drop(tp)
+        self._resumed.set()
 
     async def _deliver(self, message: Any) -> None:
         """Enter a chunk into the ledger and hand it over, without what was delivered before.

@@ -7,9 +7,8 @@ from itertools import islice
 from typing import Any
 
 from supplychain.bootstrap import Services, remember_ids
-from supplychain.cli.bench.stream_jobs import PARTITIONS, Lab, Sizes, committed, publish, start
+from supplychain.cli.bench.stream_jobs import PARTITIONS, Lab, Sizes, await_committed, publish, start
 from supplychain.cli.bench.stream_world import START, World
-from supplychain.domain.errors import UnavailableError
 
 _SLICE = 100_000
 """The embedded broker holds little: the feeder is never further ahead than two of these."""
@@ -33,25 +32,17 @@ def _away(lab: Lab, world: World, kind: str, services: Services) -> float:
         while part := list(islice(sales, _SLICE)):
             publish(lab, topic, part)
             sent += len(part)
-            _wait(services, topic, sent - _SLICE)
-        _wait(services, topic, sent)
+            await_committed(services, topic, sent - _SLICE)
+        await_committed(services, topic, sent)
         killed = time.monotonic()
         worker.kill()
         # what comes meanwhile is what the next worker commits first
         publish(lab, topic, world.sales(1_000, seed=5, first=sent))
         worker = start(lab, kind, topic, 0, services, group)
-        _wait(services, topic, sent + 1)
+        await_committed(services, topic, sent + 1)
         return time.monotonic() - killed
     finally:
         worker.kill()
-
-
-def _wait(services: Services, topic: str, events: int, patience: float = 600.0) -> None:
-    deadline = time.monotonic() + patience
-    while committed(services, topic) < events:
-        if time.monotonic() > deadline:
-            raise UnavailableError(f"only {committed(services, topic)} of {events} events were committed in time")
-        time.sleep(0.02)
 
 
 def memory(lab: Lab, sizes: Sizes) -> dict[str, Any]:

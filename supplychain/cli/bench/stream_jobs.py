@@ -172,3 +172,18 @@ def publish(lab: Lab, topic: str, sales: Iterable[tuple[int, bytes, bytes]]) -> 
 def committed(services: Services, topic: str) -> int:
     """Return how many records of a topic are durable, over all partitions."""
     return sum(services.partitions.next_offsets(topic).values())
+
+
+def await_committed(services: Services, topic: str, events: int, patience: float = 600.0) -> None:
+    """Wait until so many records are durable.
+
+    Raises
+    ------
+    UnavailableError
+        If they are not in time.
+    """
+    deadline = time.monotonic() + patience
+    while committed(services, topic) < events:
+        if time.monotonic() > deadline:
+            raise UnavailableError(f"only {committed(services, topic)} of {events} events were committed in time")
+        time.sleep(0.02)

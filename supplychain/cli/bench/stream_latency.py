@@ -13,7 +13,7 @@ from itertools import count
 from typing import Any
 
 from supplychain.bootstrap import wall_now
-from supplychain.cli.bench.stream_jobs import PARTITIONS, Lab, Sizes, committed, start
+from supplychain.cli.bench.stream_jobs import PARTITIONS, Lab, Sizes, await_committed, publish, start
 from supplychain.cli.bench.stream_world import RATE, REGIONS, World
 from supplychain.domain.errors import UnavailableError
 from supplychain.domain.tuning import Tuning
@@ -38,11 +38,13 @@ def measure(lab: Lab, sizes: Sizes) -> dict[str, Any]:
     with lab.service("latency", world.catalogue(wall_now() - SECOND, 1), Tuning()) as services:
         worker = start(lab, "watch", topic, 0, services)
         try:
+            first = [
+                world.sale(room * world.skus * REGIONS, room, wall_now(), random.Random(room)) for room in range(4)
+            ]
+            publish(lab, topic, first)
+            await_committed(services, topic, len(first))
             shown = _sell(lab, world, topic, sizes.seconds)
-            last = sum(shown.pop("sent").values())
-            deadline = time.monotonic() + 60
-            while committed(services, topic) < last and time.monotonic() < deadline:
-                time.sleep(0.05)
+            await_committed(services, topic, len(first) + sum(shown["sent"].values()))
         finally:
             worker.kill()
     path = worker.folder / "spikes.jsonl"

@@ -30,6 +30,7 @@ PINNED: dict[Callable[..., Any], str] = {
     Consumer.seek: "b86a9fe05f956b30",
     Consumer.getmany: "4b168d84882a70d6",
     Consumer._wait_next_records: "6218e1969a636b3f",
+    Consumer.on_buffer_drop: "4b57e8a418d5ad9c",
     Consumer.wait_empty: "e4662fe24f094819",
     Consumer.on_stop: "45b1d2210ce2b526",
     Consumer._filter_tps_with_pending_acks: "f6f9239774234e7e",

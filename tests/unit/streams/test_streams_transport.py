@@ -375,3 +375,30 @@ def test_only_named_sources_can_be_read_in_chunks(tmp_path: Path) -> None:
             chunk_topic(rig.app, "plain.v1")
 
     _run(scene())
+
+
+def test_reading_goes_on_as_soon_as_an_agent_has_little_in_hand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faust sleeps a whole second whenever all partitions rest, however soon the agents are through."""
+    monkeypatch.setattr("streams.chunks.transport._LOOK_SECONDS", 3_600.0)
+
+    async def scenario() -> None:
+        rig = await _started(tmp_path)
+        consumer, fetched = rig.consumer, asyncio.Event()
+
+        async def fetch(self: Any, timeout: float) -> None:
+            fetched.set()
+
+        monkeypatch.setattr(driver.Consumer, "_wait_next_records", fetch)
+        consumer.flow_active = True
+        consumer._set_active_tps({SALES})
+        consumer.on_buffer_full(SALES)
+        waiting = asyncio.create_task(consumer._wait_next_records(1.0))
+        await asyncio.sleep(0)
+        assert not fetched.is_set()
+        consumer.on_buffer_drop(SALES)
+        await asyncio.wait_for(waiting, 30)
+        assert fetched.is_set()
+
+    asyncio.run(scenario())
