@@ -1,4 +1,4 @@
-"""The catalogue and tuning that the agents work with; a new version is taken up between two chunks."""
+"""The catalogue, tuning and lessons that the agents work with; a new version is taken up between two chunks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from streams.agents.predict import Predictor
 from supplychain.bootstrap import Services
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Tuning
+from supplychain.planning.lessons import learned
 from supplychain.watching.lines import LineTable
 
 _LOOK_SECONDS = 1.0
@@ -16,10 +17,11 @@ _LOOK_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """One pair of versions and what is built from them."""
+    """The active versions and what is built from them; lessons 0 is before any were learned."""
 
     network_version: int
     tuning_version: int
+    lessons_version: int
     catalogue: Catalogue
     tuning: Tuning
     lines: LineTable
@@ -47,12 +49,13 @@ class Current:
         with self._services.store.read() as tx:
             network_version, catalogue = tx.versions.network()
             tuning_version, tuning = tx.versions.tuning()
+            lessons_version, lessons = learned(tx)
         self._looked = time.monotonic()
+        active = (network_version, tuning_version, lessons_version)
         old = self._versions
-        if old is None or (old.network_version, old.tuning_version) != (network_version, tuning_version):
-            predictor = Predictor(catalogue, tuning.forecast, tuning_version)
-            self._versions = Versions(
-                network_version, tuning_version, catalogue, tuning, LineTable(catalogue), predictor
-            )
+        if old is None or (old.network_version, old.tuning_version, old.lessons_version) != active:
+            taught = lessons.session if lessons else None
+            predictor = Predictor(catalogue, tuning.forecast, tuning_version, taught, lessons_version)
+            self._versions = Versions(*active, catalogue, tuning, LineTable(catalogue), predictor)
         assert self._versions is not None  # noqa: S101 - set above
         return self._versions

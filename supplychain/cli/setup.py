@@ -11,13 +11,18 @@ from supplychain.domain.errors import InvalidInputError, NotFoundError
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Tuning
 from supplychain.domain.units import SECOND
+from supplychain.forecasting.lesson_learning import learn_lessons
 from supplychain.planning.learn import refit
+from supplychain.planning.lessons import keep
 from supplychain.platforms.cells import Finding
 from supplychain.platforms.network_files import read_catalogue
 from supplychain.processes.wiring import calendar, ensure_secrets
 from supplychain.simulate.history import shelf_history
+from supplychain.simulate.past import past_sessions
 
 _MOST_SHOWN = 20
+PAST_EVENINGS = 4
+"""Simulated evenings that a demonstration has learned from before it begins."""
 
 
 def network_findings(folder: Path) -> tuple[Catalogue | None, list[Finding]]:
@@ -87,7 +92,8 @@ def prepare(
     Parameters
     ----------
     history_seed
-        Seed of a synthetic past of the shelf for the first prior; None leaves the shelf without a baseline.
+        Seed of a synthetic past: of the shelf for the first prior, of the rooms for the first lessons; None leaves the shelf
+        without a baseline and the plan of a session at its word.
     """
     activate_network(services, catalogue, "setup")
     activate_tuning(services, tuning, reason)
@@ -102,3 +108,6 @@ def prepare(
     with services.store.write() as tx:
         tx.versions.add_history(rows, synthetic=True)
     refit(services.store, services.inline(), calendar(services.settings), wall_now)
+    past = list(past_sessions(catalogue, evenings=PAST_EVENINGS, seed=history_seed))
+    lessons = learn_lessons(past, catalogue, tuning.forecast)
+    keep(services.store, lessons, len(past), first, wall_now, "learned from simulated past sessions")

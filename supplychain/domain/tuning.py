@@ -45,6 +45,9 @@ class Forecast:
     prior_shape: float = _value(4.0, 0.1, 1_000.0, "1", "certainty of the prior: shape of the gamma")
     dispersion: float = _value(1.6, 1.0, 50.0, "1", "variance of orders over their mean")
     region_weight: float = _value(200.0, 0.0, 1e6, "orders", "orders that the prior regional shares are worth")
+    use_lessons: bool = _value(
+        default=True, low=0, high=1, unit="bool", about="what past sessions taught wins over the values above and below"
+    )
     refresh_seconds: int = _value(60, 5, 3_600, "s", "how often a session forecast is renewed")
     moved_share: float = _value(0.4, 0.01, 10.0, "1", "a forecast that moved by this share may ask for a plan")
     moved_pieces: int = _value(60, 1, 1_000_000, "pieces", "and by at least so many pieces")
@@ -52,7 +55,8 @@ class Forecast:
     refunded_share: float = _value(0.03, 0.0, 0.95, "1", "expected share refunded without return")
     returned_share: float = _value(0.18, 0.0, 0.95, "1", "expected share returned")
     resellable_share: float = _value(0.85, 0.0, 1.0, "1", "share of returned pieces that can be sold again")
-    return_days: int = _value(6, 0, 60, "d", "days until a returned piece is back")
+    return_days: int = _value(6, 0, 60, "d", "days from shipment until a returned piece can be sold again")
+    return_transit_days: int = _value(2, 0, 30, "d", "of these, days from the recorded return to sellable stock")
     min_history_days: int = _value(28, 7, 365, "d", "no Prophet below this length of history")
 
 

@@ -16,23 +16,32 @@ from dataclasses import dataclass, field
 MINUTE_MS = 60_000
 
 
+WEAKEST = 0.1
+"""A planned strength below this is read as this, as the detector reads it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pitch:
-    """The host shows the item from `start_ms` to `end_ms` (UTC)."""
+    """The host shows the item from `start_ms` to `end_ms` (UTC); `strength` is the factor that the plan says, 1 if none."""
 
     sku: str
     start_ms: int
     end_ms: int
+    strength: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class FlashOffer:
-    """A lower price from `start_ms` to `end_ms` (UTC); `price_ratio` is offer price over ordinary price, in (0, 1]."""
+    """A lower price from `start_ms` to `end_ms` (UTC).
+
+    `price_ratio` is offer price over ordinary price, in (0, 1]; `strength` the factor that the plan says, 1 if none.
+    """
 
     sku: str
     start_ms: int
     end_ms: int
     price_ratio: float = 1.0
+    strength: float = 1.0
 
     def __post_init__(self) -> None:
         if not 0.0 < self.price_ratio <= 1.0:
@@ -82,6 +91,8 @@ class ExposureEffects:
         Factor in the minutes straight after a pitch or offer; `afterglow_ms` long.
     slots
         Factors of equal parts of the session, opening to closing; empty means no difference.
+    planned_power
+        Factor of a planned strength s is `s ** planned_power`; 0 does not believe the plan's strengths.
     """
 
     pitch: float = 6.0
@@ -91,12 +102,19 @@ class ExposureEffects:
     afterglow: float = 1.0
     afterglow_ms: int = 2 * MINUTE_MS
     slots: tuple[float, ...] = ()
+    planned_power: float = 0.0
 
     def factor(
-        self, pitched: bool, price_ratio: float | None, audience: float, after: bool = False, slot: float = 0.0
+        self,
+        pitched: bool,
+        price_ratio: float | None,
+        audience: float,
+        after: bool = False,
+        slot: float = 0.0,
+        planned: float = 1.0,
     ) -> float:
         """Exposure per minute; `price_ratio` is None when no offer runs, `slot` is the elapsed share of the session."""
-        value: float = max(audience, 0.0) ** self.audience_power
+        value: float = max(audience, 0.0) ** self.audience_power * max(planned, WEAKEST) ** self.planned_power
         if self.slots:
             value *= self.slots[min(len(self.slots) - 1, int(slot * len(self.slots)))]
         if pitched:
@@ -106,6 +124,27 @@ class ExposureEffects:
         if after and not pitched and price_ratio is None:
             value *= self.afterglow
         return value
+
+
+AS_PLANNED = ExposureEffects(pitch=1.0, offer=1.0, price_elasticity=0.0, planned_power=1.0)
+"""The run of show taken at its word: strengths as planned, nothing learned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What the run of show says about an item at one moment.
+
+    `price_ratio` is 1 without an offer, `planned` the product of the strongest pitch and the strongest offer that run,
+    `audience` the planned factor, `slot` the elapsed share of the session.
+    """
+
+    pitched: bool
+    offered: bool
+    price_ratio: float
+    planned: float
+    audience: float
+    after: bool
+    slot: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +208,7 @@ class ExposureCurve:
 
 def exposure_curve(show: RunOfShow, sku: str, effects: ExposureEffects) -> ExposureCurve:
     """Planned exposure of `sku` over the session, from its run of show and the learned effects."""
-    everything: tuple[Pitch | FlashOffer, ...] = show.pitches + show.offers
-    events = [event for event in everything if event.sku == sku]
+    events = events_of(show, sku)
     glow = effects.afterglow_ms if effects.afterglow != 1.0 else 0
     cuts = {show.start_ms, show.end_ms, *(at for at, _ in show.audience)}
     for event in events:
@@ -179,26 +217,42 @@ def exposure_curve(show: RunOfShow, sku: str, effects: ExposureEffects) -> Expos
     length = show.end_ms - show.start_ms
     cuts |= {show.start_ms + -(-length * part // parts) for part in range(1, parts)}
     edges = sorted(cut for cut in cuts if show.start_ms <= cut <= show.end_ms)
-    rates = [_rate(left, show, events, effects, glow) for left in edges[:-1]]
-    return ExposureCurve(tuple(edges), tuple(rates))
+    return ExposureCurve(tuple(edges), tuple(_rate(moment_of(show, events, at, glow), effects) for at in edges[:-1]))
 
 
-def _rate(
-    at_ms: int,
-    show: RunOfShow,
-    events: Sequence[Pitch | FlashOffer],
-    effects: ExposureEffects,
-    glow: int,
-) -> float:
+def events_of(show: RunOfShow, sku: str) -> list[Pitch | FlashOffer]:
+    """Pitches and offers of one item."""
+    everything: tuple[Pitch | FlashOffer, ...] = show.pitches + show.offers
+    return [event for event in everything if event.sku == sku]
+
+
+def moment_of(show: RunOfShow, events: Sequence[Pitch | FlashOffer], at_ms: int, glow_ms: int) -> Moment:
+    """What is planned for an item, whose events are given, at a moment; overlapping events of a kind are one."""
     running = [event for event in events if event.start_ms <= at_ms < event.end_ms]
-    ratios = [event.price_ratio for event in running if isinstance(event, FlashOffer)]
-    after = any(event.end_ms <= at_ms < event.end_ms + glow for event in events)
-    viewers = 1.0
+    offers = [event for event in running if isinstance(event, FlashOffer)]
+    pitches = [event for event in running if isinstance(event, Pitch)]
+    audience = 1.0
     for since, factor in sorted(show.audience):
         if since <= at_ms:
-            viewers = factor
-    slot = (at_ms - show.start_ms) / (show.end_ms - show.start_ms)
-    return effects.factor(len(ratios) < len(running), min(ratios) if ratios else None, viewers, after, slot)
+            audience = factor
+    return Moment(
+        pitched=bool(pitches),
+        offered=bool(offers),
+        price_ratio=min((event.price_ratio for event in offers), default=1.0),
+        planned=_strongest(pitches) * _strongest(offers),
+        audience=audience,
+        after=not running and any(event.end_ms <= at_ms < event.end_ms + glow_ms for event in events),
+        slot=(at_ms - show.start_ms) / (show.end_ms - show.start_ms),
+    )
+
+
+def _strongest(events: Sequence[Pitch | FlashOffer]) -> float:
+    return max((event.strength for event in events), default=1.0)
+
+
+def _rate(moment: Moment, effects: ExposureEffects) -> float:
+    ratio = moment.price_ratio if moment.offered else None
+    return effects.factor(moment.pitched, ratio, moment.audience, moment.after, moment.slot, moment.planned)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ import numpy as np
 from supplychain.forecasting.exposure import ExposureEffects
 from supplychain.forecasting.frames import Flags, Floats
 
-AUDIENCE, PITCH, OFFER, PRICE, AFTERGLOW = "audience", "pitch", "offer", "price", "afterglow"
+AUDIENCE, PITCH, OFFER, PRICE, AFTERGLOW, PLANNED = "audience", "pitch", "offer", "price", "afterglow", "planned"
 PRIOR_LOG = {AUDIENCE: 1.0, PITCH: 1.5, OFFER: 0.8, PRICE: 1.5, AFTERGLOW: 0.0}
+AS_PLANNED_LOG = {AUDIENCE: 1.0, PLANNED: 1.0}
+"""Effects before anything is learned where the plan says strengths: the plan is right, and flags add nothing to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +29,8 @@ class SessionLog:
     orders
         S x T paid orders per minute.
     covariates
-        S x T x F: log audience over usual; pitch, offer and afterglow flags; minus log price ratio while on offer; and slot
-        flags "slot1" ... for all but the first part of the session.
+        S x T x F: log audience over usual; log of the planned strength; pitch, offer and afterglow flags; minus log price
+        ratio while on offer; and slot flags "slot1" ... for all but the first part of the session.
     observed
         S x T: the session ran and the item was in stock. Other minutes teach nothing.
     names
@@ -71,23 +73,29 @@ class LearnedEffects:
             afterglow=float(np.exp(value.get(AFTERGLOW, 0.0))),
             afterglow_ms=afterglow_ms,
             slots=(1.0, *(float(np.exp(value[name])) for name in slots)) if slots else (),
+            planned_power=value.get(PLANNED, 0.0),
         )
 
 
-def learn_effects(log: SessionLog, ridge: float = 20.0, rounds: int = 30) -> LearnedEffects:
+def learn_effects(
+    log: SessionLog, ridge: float = 20.0, rounds: int = 30, prior: Mapping[str, float] | None = None
+) -> LearnedEffects:
     """Fit the effects by conditional likelihood.
 
     Parameters
     ----------
     ridge
-        Weight of the prior effects (`PRIOR_LOG`, zero for others), in orders; what past sessions never showed stays there.
+        Weight of the prior effects, in orders; what past sessions never showed stays there.
+    prior
+        Log effects by name before anything was seen (`PRIOR_LOG` when None), zero for those it leaves out.
 
     Source
     ------
     Poisson regression with fixed effects is a multinomial given each session's total (Hausman, Hall and Griliches 1984);
     Newton steps with halving; errors scaled by the Pearson dispersion.
     """
-    centre = np.array([PRIOR_LOG.get(name, 0.0) for name in log.names])
+    believed = PRIOR_LOG if prior is None else prior
+    centre = np.array([believed.get(name, 0.0) for name in log.names])
     beta = centre.copy()
     best = _penalised(log, beta, centre, ridge)
     information = np.eye(len(beta))

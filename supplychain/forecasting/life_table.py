@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -49,10 +50,16 @@ class LifeTable:
         factor
             Multiplies the cumulative hazard: 1.2 is a fifth more risk than usual.
         """
-        hazard = np.minimum(np.asarray(self.of(cell)), LARGEST_HAZARD)
-        cumulative = np.concatenate(([0.0], np.cumsum(-np.log1p(-hazard))))
+        cumulative = _cumulative(self.of(cell))
         ages = np.clip(np.asarray(age_ms, dtype=np.float64), 0.0, float(self.edges_ms[-1]))
         return np.asarray(np.exp(-factor * np.interp(ages, self.edges_ms, cumulative)))
+
+
+@lru_cache(maxsize=4_096)
+def _cumulative(hazards: tuple[float, ...]) -> Floats:
+    """Cumulative hazard at the edges."""
+    hazard = np.minimum(np.asarray(hazards), LARGEST_HAZARD)
+    return np.concatenate(([0.0], np.cumsum(-np.log1p(-hazard))))
 
 
 def learn_table(
@@ -92,20 +99,47 @@ def learn_table(
     weight = np.asarray(pieces, dtype=np.float64)
     bucket = np.searchsorted(edges, exits, side="right") - 1
     last = len(edges) - 1
-    depth = max((len(cell) for cell in cells), default=0)
-    hazards: dict[Cell, tuple[float, ...]] = {(): (0.0,) * last}
-    for length in range(depth + 1):
-        paths = [cell[:length] for cell in cells]
-        names = sorted(set(paths))
-        place = {name: i for i, name in enumerate(names)}
-        index = np.array([place[path] for path in paths], dtype=np.int64)
-        events, risk = _counts(index, len(names), bucket, np.asarray(event, dtype=bool), weight, last)
-        for i, name in enumerate(names):
-            parent = np.asarray(hazards[name[:-1]]) if length else np.zeros(last)
-            trust = pooling if length else 1e-9
-            rate = (events[i] + trust * parent) / (risk[i] + trust)
+    names = sorted(set(cells)) or [()]
+    place = {name: i for i, name in enumerate(names)}
+    index = np.array([place[cell] for cell in cells], dtype=np.int64)
+    events, risk = _counts(index, len(names), bucket, np.asarray(event, dtype=bool), weight, last)
+    return pooled_table(edges_ms, names, events, risk, pooling)
+
+
+def pooled_table(
+    edges_ms: Sequence[int],
+    cells: Sequence[Cell],
+    events: Floats,
+    risk: Floats,
+    pooling: float,
+    root: Sequence[float] | None = None,
+) -> LifeTable:
+    """Hazards from events and pieces at risk, each cell drawn to the one above it.
+
+    Parameters
+    ----------
+    cells
+        C paths of one length; what they hold adds up to the cells above them.
+    events, risk
+        C x B pieces.
+    pooling
+        Pieces the wider cell's hazard counts for.
+    root
+        B hazards that were believed before anything was seen; None trusts the data alone.
+    """
+    buckets = len(edges_ms) - 1
+    hazards: dict[Cell, tuple[float, ...]] = {(): (0.0,) * buckets if root is None else tuple(root)}
+    for length in range(max((len(cell) for cell in cells), default=0) + 1):
+        sums: dict[Cell, list[Floats]] = {}
+        for cell, seen, at_risk in zip(cells, events, risk, strict=True):
+            held = sums.setdefault(cell[:length], [np.zeros(buckets), np.zeros(buckets)])
+            held[0], held[1] = held[0] + seen, held[1] + at_risk
+        trust = pooling if length or root is not None else 1e-9
+        for name in sorted(sums):
+            above = np.asarray(hazards[name[:-1]])
+            rate = (sums[name][0] + trust * above) / (sums[name][1] + trust)
             hazards[name] = tuple(float(h) for h in np.clip(rate, 0.0, 1.0))
-    return LifeTable(tuple(int(edge) for edge in edges), hazards)
+    return LifeTable(tuple(int(edge) for edge in edges_ms), hazards)
 
 
 def _counts(index: Ints, size: int, bucket: Ints, event: Flags, weight: Floats, last: int) -> tuple[Floats, Floats]:

@@ -170,9 +170,13 @@ class LossModel:
 
     def to_json(self) -> str:
         """Canonical JSON with its version."""
-        tables = {name: _table_out(getattr(self, name)) for name in ("cancelled", "refunded", "returned")}
-        numbers = {"sellable": self.sellable, "session_spread": self.session_spread}
-        return json.dumps({"version": VERSION, **tables, **numbers}, sort_keys=True, ensure_ascii=False)
+        return json.dumps(loss_document(self), sort_keys=True, ensure_ascii=False)
+
+
+def loss_document(model: LossModel) -> dict[str, Any]:
+    """Return a model as plain data with its version, the inverse of `losses_from`."""
+    tables = {name: _table_out(getattr(model, name)) for name in ("cancelled", "refunded", "returned")}
+    return {"version": VERSION, **tables, "sellable": model.sellable, "session_spread": model.session_spread}
 
 
 def losses_from_json(text: str) -> LossModel:
@@ -183,7 +187,17 @@ def losses_from_json(text: str) -> LossModel:
     ValueError
         When the text is no loss model of a version this code can read.
     """
-    data: Any = json.loads(text)
+    return losses_from(json.loads(text))
+
+
+def losses_from(data: Any) -> LossModel:
+    """Read a model from plain data.
+
+    Raises
+    ------
+    ValueError
+        When the data are no loss model of a version this code can read.
+    """
     if not isinstance(data, dict) or data.get("version") != VERSION:
         raise ValueError("not a loss model of a version this code can read")
     tables = [_table_in(data[name]) for name in ("cancelled", "refunded", "returned")]
@@ -231,7 +245,7 @@ def expected_returns(
     Parameters
     ----------
     shipped_ms, pieces
-        Shipments still out.
+        Shipments still out, or still to leave after `now_ms`.
     edges_ms
         T+1 UTC boundaries.
     transit_ms
@@ -244,8 +258,8 @@ def expected_returns(
     hazard = -np.diff(np.log(np.maximum(model.returned.survival(cell, fine), 1e-12)))
     flow = np.concatenate(([0.0], np.cumsum(hazard * (both[:-1] + both[1:]) / 2.0)))
     out = np.zeros(len(edges_ms) - 1)
-    for age, weight, left in zip(ages_now, pieces, alive, strict=True):
-        reach = np.asarray(edges_ms) - transit_ms - (now_ms - age)
+    for sent, age, weight, left in zip(shipped_ms, ages_now, pieces, alive, strict=True):
+        reach = np.asarray(edges_ms) - transit_ms - sent
         cumulative = np.interp(np.maximum(reach, age), fine, flow)
         out += np.diff(cumulative) * float(weight) / max(float(left), 1e-12)
     return out * model.sellable

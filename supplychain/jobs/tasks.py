@@ -158,6 +158,7 @@ def standard_tasks(
     settings: JobSettings,
     *,
     refit: Callable[[], str],
+    learn: Callable[[], str],
     review: Callable[[int], str],
     expire: Callable[[], int],
     prune: Callable[[int], str],
@@ -168,6 +169,8 @@ def standard_tasks(
     ----------
     refit
         Fits the prior on the sales history and activates it; returns a line about it.
+    learn
+        Learns from the sessions that are over and activates the lessons; returns a line about it.
     review, prune
         See `review_everything` and `prune_body`.
     expire
@@ -175,6 +178,7 @@ def standard_tasks(
     """
     return (
         Task("refit-prior", Daily(settings.refit_hour), lambda slot: refit()),
+        Task("learn-sessions", Daily(settings.refit_hour), lambda slot: learn()),
         Task("replan", Daily(settings.replan_hour), review),
         Task("expire", Every(_EXPIRY_MINUTES * MINUTE), lambda slot: f"{expire()} lines"),
         Task("prune", Daily(_PRUNE_HOUR), prune),

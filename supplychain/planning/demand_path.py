@@ -1,8 +1,8 @@
 """One demand path per item, region and due period: accepted orders, the rest of running sessions, announced sessions, shelf.
 
-Everything is net of expected cancellations. Accepted orders are dated by their promised ship-by and may be late at a
-cost; only future demand can be lost. Moments of several rooms are added before they become quantiles. Announced and
-running sessions are no part of the shelf baseline, and what a session has sold already is accepted, not forecast.
+Everything is net of expected losses. Accepted orders are dated by their promised ship-by and may be late at a cost; only
+future demand can be lost. Moments of several rooms are added before they become quantiles. Announced and running sessions
+are no part of the shelf baseline, and what a session has sold already is accepted, not forecast.
 """
 
 from __future__ import annotations
@@ -12,9 +12,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from supplychain.domain.network import Channel, Session, SessionItem
-from supplychain.domain.units import DAY, MINUTE
-from supplychain.forecasting.moments import Moments
+from supplychain.domain.units import DAY
+from supplychain.forecasting.exposure import ExposureCurve
+from supplychain.forecasting.moments import NOTHING, Moments
+from supplychain.forecasting.quantiles import capped
+from supplychain.forecasting.session_model import SessionModel
 from supplychain.planning.calendar import Axis
+from supplychain.planning.net_demand import NetDemand
+from supplychain.planning.open_orders import OpenOrder, open_orders
 from supplychain.planning.view import View
 
 Key = tuple[str, str, int]
@@ -25,8 +30,8 @@ Key = tuple[str, str, int]
 class DemandPath:
     """The demand of some items along an axis. Pieces; moments are of net demand.
 
-    `accepted` are open pieces of orders paid (net), `live` and `shelf` the future by channel. `gross` and `lost` keep what
-    was taken off, per key, for the explanation. `inflow` are expected sellable returns by (item, region, period).
+    `accepted` are open pieces of orders paid (net), `live` and `shelf` the future by channel. `gross` keeps what the losses
+    were taken off, per key, for the explanation. `returns` are expected sellable returns by (item, region, period).
     """
 
     accepted: dict[Key, float] = field(default_factory=lambda: defaultdict(float))
@@ -35,11 +40,37 @@ class DemandPath:
     gross: dict[Key, float] = field(default_factory=lambda: defaultdict(float))
     returns: dict[Key, float] = field(default_factory=lambda: defaultdict(float))
 
-    def add_future(self, key: Key, channel: Channel, gross: Moments, kept: float) -> None:
-        """Add future gross demand of which the share `kept` remains after cancellations."""
+    def add_future(self, key: Key, channel: Channel, gross: Moments, net: Moments) -> None:
+        """Add future demand, gross and net of losses."""
         part = self.live if channel is Channel.LIVE else self.shelf
-        part[key] = part.get(key, Moments(0.0, 0.0)) + gross.scaled(kept)
+        part[key] = part.get(key, NOTHING) + net
         self.gross[key] += gross.mean
+
+    def whole_returns(self) -> dict[tuple[str, int], int]:
+        """Return whole sellable pieces back by item and period, over all regions: a fraction waits for its period."""
+        sums: dict[tuple[str, int], float] = defaultdict(float)
+        for (item, _region, period), pieces in self.returns.items():
+            sums[item, period] += pieces
+        found: dict[tuple[str, int], int] = {}
+        carry: dict[str, float] = defaultdict(float)
+        for (item, period), pieces in sorted(sums.items()):
+            exact = carry[item] + pieces
+            if exact >= 1.0:
+                found[item, period] = int(exact)
+            carry[item] = exact - int(exact)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Making:
+    """A path under construction with what it is made from."""
+
+    view: View
+    grid: Axis
+    path: DemandPath
+    net: NetDemand
+    model: SessionModel
+    orders: list[OpenOrder]
 
 
 def demand_path(view: View, grid: Axis, baseline: Mapping[tuple[str, str], float]) -> DemandPath:
@@ -50,99 +81,160 @@ def demand_path(view: View, grid: Axis, baseline: Mapping[tuple[str, str], float
     baseline
         Expected gross pieces per day on the shelf by (SKU, region), sessions taken out.
     """
-    path = DemandPath()
-    _accepted(view, grid, path)
-    _running(view, grid, path)
-    _announced(view, grid, path)
-    _shelf(view, grid, path, baseline)
-    return path
+    taught = view.lessons.session if view.lessons else None
+    model = SessionModel(view.catalogue, view.tuning.forecast, taught)
+    making = _Making(view, grid, DemandPath(), NetDemand(view), model, open_orders(view.accepted))
+    _accepted(making)
+    _running(making)
+    _announced(making)
+    _shelf(making, baseline)
+    return making.path
 
 
-def _accepted(view: View, grid: Axis, path: DemandPath) -> None:
+def _accepted(making: _Making) -> None:
     """Open orders: paid less cancelled less shipped (oldest due first), less the cancellations still expected."""
-    tuning = view.tuning.forecast
+    view, grid, path = making.view, making.grid, making.path
     shipped = dict(view.shipped)
-    for row in sorted(view.accepted, key=lambda r: (r.due, r.session, r.sku, r.region, r.channel)):
-        seen = row.cancelled / row.gross if row.gross else 0.0
-        ahead = max(0.0, tuning.cancelled_share - seen) / max(1e-9, 1.0 - min(seen, 0.99))
-        for item, pieces in _parts(view, row.sku, row.gross - row.cancelled):
-            gone = min(pieces, shipped.get((item, row.region), 0))
-            shipped[item, row.region] = shipped.get((item, row.region), 0) - gone
+    for order in making.orders:
+        kept = making.net.accepted(order)
+        for item, pieces in _parts(view, order.sku, order.open):
+            gone = min(pieces, shipped.get((item, order.region), 0))
+            shipped[item, order.region] = shipped.get((item, order.region), 0) - gone
             if pieces - gone <= 0:
                 continue
-            key = (item, row.region, min(grid.period(row.due), grid.periods - 1))
-            path.accepted[key] += (pieces - gone) * (1.0 - min(1.0, ahead))
+            key = (item, order.region, min(grid.period(order.due), grid.periods - 1))
+            path.accepted[key] += (pieces - gone) * kept
             path.gross[key] += pieces - gone
-        for item, pieces in _parts(view, row.sku, row.gross):
-            _returning(view, grid, path, (item, row.region), float(pieces), row.due)
+        leaving = order.out * (kept if order.due > view.cut else 1.0)
+        _returning(making, order.sku, order.session, order.region, leaving, order.due)
 
 
-def _returning(view: View, grid: Axis, path: DemandPath, place: tuple[str, str], gross: float, due: int) -> None:
-    tuning = view.tuning.forecast
-    period = grid.period(due + tuning.return_days * DAY)
-    if 0 < period < grid.periods:
-        path.returns[*place, period] += gross * tuning.returned_share * tuning.resellable_share
+def _returning(making: _Making, sku: str, session_id: str, region: str, pieces: float, shipped: int) -> None:
+    """Sellable pieces expected back, from pieces that leave or have left at a moment."""
+    if pieces <= 0.0:
+        return
+    for period, per_piece in making.net.coming_back(sku, session_id, shipped, making.grid.boundaries):
+        for item, parts in _shares(making.view, sku):
+            making.path.returns[item, region, period] += pieces * per_piece * parts
 
 
-def _running(view: View, grid: Axis, path: DemandPath) -> None:
-    """What running sessions will still sell: moments per region from the stream, added over rooms."""
-    kept = 1.0 - view.tuning.forecast.cancelled_share
+def _running(making: _Making) -> None:
+    """What running sessions will still sell: moments per region from the stream, dated by the run of show that is left."""
+    view = making.view
     for forecast in view.forecasts:
         if forecast.ends_at <= view.cut:
             continue
-        session = view.catalogue.sessions.get(forecast.session)
-        item = session.item(forecast.sku) if session else None
-        lag = (item.ship_within_minutes if item else 48 * 60) * MINUTE
-        period = min(grid.period((view.cut + forecast.ends_at) // 2 + lag), grid.periods - 1)
+        planned = making.model.plan(forecast.session, forecast.sku)
         # orders between the forecast and the cut are accepted already: only what is left of its time is still to come
-        left = min(1.0, (forecast.ends_at - view.cut) / max(1, forecast.ends_at - forecast.as_of))
-        for region, (mean, variance) in forecast.rest.items():
-            for part, pieces in _shares(view, forecast.sku):
-                gross = Moments(left * mean * pieces, left * variance * pieces * pieces)
-                path.add_future((part, region, period), Channel.LIVE, gross, kept)
+        if planned is not None and planned[1].between(forecast.as_of, forecast.ends_at) > 0.0:
+            slots = _slots(making, planned[1], forecast.as_of, forecast.sku, forecast.session)
+        else:
+            middle = (view.cut + forecast.ends_at) // 2 + making.net.ship_within(forecast.sku, forecast.session)
+            left = min(1.0, (forecast.ends_at - view.cut) / max(1, forecast.ends_at - forecast.as_of))
+            slots = [(min(making.grid.period(middle), making.grid.periods - 1), left)]
+        rest = {region: Moments(*moments) for region, moments in forecast.rest.items()}
+        _live(making, forecast.session, forecast.sku, rest, slots)
 
 
-def _announced(view: View, grid: Axis, path: DemandPath) -> None:
-    """Later sessions of the schedule, and running ones that have sold nothing yet, from their prior."""
-    tuning = view.tuning.forecast
-    weights = {code: region.weight for code, region in sorted(view.catalogue.regions.items())}
-    whole = sum(weights.values()) or 1.0
+def _announced(making: _Making) -> None:
+    """Later sessions of the schedule, and running ones that have sold nothing yet, from their prior.
+
+    Orders accepted for a session before it opens (pre-sale) use up its forecast.
+    """
+    view = making.view
     seen = {(forecast.session, forecast.sku) for forecast in view.forecasts}
-    for session, item in _ahead(view, grid):
+    for session, item in _ahead(making):
         if (session.session, item.sku) in seen:
             continue
-        left = min(1.0, max(0.0, (session.ends_at - view.cut) / max(1, session.ends_at - session.starts_at)))
-        mean = item.expected_orders * item.basket * left
-        middle = (max(session.starts_at, view.cut) + session.ends_at) // 2
-        period = min(grid.period(middle + item.ship_within_minutes * MINUTE), grid.periods - 1)
-        for region, weight in weights.items():
-            share = mean * weight / whole
-            gross = Moments(share, tuning.dispersion * share + share * share / tuning.prior_shape)
-            for part, pieces in _shares(view, item.sku):
-                key = (part, region, period)
-                path.add_future(key, Channel.LIVE, gross.scaled(pieces), 1.0 - tuning.cancelled_share)
+        planned = making.model.plan(session.session, item.sku)
+        opening = making.model.forecast(session.session, item.sku, session.starts_at)
+        if planned is None or opening is None or opening.units.mean <= 0.0:
+            continue
+        unsold = max(0.0, 1.0 - _sold(making, session.session, item.sku) / opening.units.mean)
+        rest = {region: moments.scaled(unsold) for region, moments in opening.regions().items()}
+        slots = _slots(making, planned[1], session.starts_at, item.sku, session.session)
+        _live(making, session.session, item.sku, rest, slots)
 
 
-def _ahead(view: View, grid: Axis) -> Iterator[tuple[Session, SessionItem]]:
-    wanted = set(view.skus)
+def _sold(making: _Making, session_id: str, sku: str) -> int:
+    return sum(order.gross for order in making.orders if order.session == session_id and order.sku == sku)
+
+
+def _slots(making: _Making, curve: ExposureCurve, start: int, sku: str, session_id: str) -> list[tuple[int, float]]:
+    """Due periods and the share of the exposure from `start` to the end that falls on each, after the cut."""
+    grid, wait = making.grid, making.net.ship_within(sku, session_id)
+    whole = curve.between(start, curve.edges_ms[-1])
+    if whole <= 0.0:
+        return []
+    last = grid.periods - 1
+    first = grid.period(max(making.view.cut, start) + wait)
+    shares: dict[int, float] = defaultdict(float)
+    for period in range(min(first, last), grid.periods):
+        low = max(making.view.cut, start, grid.boundaries[period] - wait if period > first else start)
+        high = curve.edges_ms[-1] if period == last else min(curve.edges_ms[-1], grid.boundaries[period + 1] - wait)
+        if high > low:
+            shares[period] += curve.between(low, high) / whole
+        if high >= curve.edges_ms[-1]:
+            break
+    return sorted((period, share) for period, share in shares.items() if share > 0.0)
+
+
+def _live(
+    making: _Making, session_id: str, sku: str, rest: Mapping[str, Moments], slots: list[tuple[int, float]]
+) -> None:
+    """Add what a session still sells: regions times slots, within its cap, net of losses, with what comes back of it."""
+    view = making.view
+    keep_mean, keep_variance = _within_cap(making, session_id, sku, rest)
+    for region, moments in sorted(rest.items()):
+        for period, share in slots:
+            part = _slice(Moments(moments.mean * keep_mean, moments.variance * keep_variance), share)
+            net = making.net.future(part, sku, session_id)
+            for item, pieces in _shares(view, sku):
+                key = (item, region, period)
+                making.path.add_future(key, Channel.LIVE, part.scaled(pieces), net.scaled(pieces))
+            _returning(making, sku, session_id, region, net.mean, making.grid.boundaries[period + 1])
+
+
+def _slice(whole: Moments, share: float) -> Moments:
+    """Moments of a share of a session: chance shrinks with the pieces, the item's appeal is common to all slots."""
+    common = max(0.0, whole.variance - whole.mean)
+    return Moments(share * whole.mean, share * min(whole.variance, whole.mean) + share * share * common)
+
+
+def _within_cap(making: _Making, session_id: str, sku: str, rest: Mapping[str, Moments]) -> tuple[float, float]:
+    """Factors on mean and variance that a sale cap leaves of the demand."""
+    session = making.view.catalogue.sessions.get(session_id)
+    item = session.item(sku) if session else None
+    record = making.view.catalogue.skus.get(sku)
+    caps = [cap for cap in (item.cap if item else None, record.sale_cap_session if record else None) if cap is not None]
+    mean, variance = (sum(getattr(moments, name) for moments in rest.values()) for name in ("mean", "variance"))
+    if not caps or mean <= 0.0 or variance <= 0.0:
+        return 1.0, 1.0
+    cut = capped(Moments(mean, variance), max(0, min(caps) - _sold(making, session_id, sku)))
+    return cut.mean / mean, cut.variance / variance
+
+
+def _ahead(making: _Making) -> Iterator[tuple[Session, SessionItem]]:
+    view, wanted = making.view, set(making.view.skus)
     for session in sorted(view.catalogue.sessions.values(), key=lambda s: (s.starts_at, s.session)):
-        if view.cut < session.ends_at and session.starts_at < grid.end:
+        if view.cut < session.ends_at and session.starts_at < making.grid.end:
             yield from ((session, item) for item in session.items if item.sku in wanted)
 
 
-def _shelf(view: View, grid: Axis, path: DemandPath, baseline: Mapping[tuple[str, str], float]) -> None:
+def _shelf(making: _Making, baseline: Mapping[tuple[str, str], float]) -> None:
     """The shelf: the prior's pieces per day spread over the periods by their length."""
-    tuning = view.tuning.forecast
+    view, grid = making.view, making.grid
+    dispersion = view.tuning.forecast.dispersion
     wanted = set(view.skus)
     for (sku, region), per_day in sorted(baseline.items()):
         if sku not in wanted or per_day <= 0:
             continue
         for period in range(grid.periods):
             length = (grid.boundaries[period + 1] - grid.boundaries[period]) / DAY
-            mean = per_day * length
+            gross = Moments(per_day * length, dispersion * per_day * length)
+            net = making.net.future(gross, sku)
             for part, pieces in _shares(view, sku):
-                gross = Moments(mean * pieces, tuning.dispersion * mean * pieces * pieces)
-                path.add_future((part, region, period), Channel.SHELF, gross, 1.0 - tuning.cancelled_share)
+                making.path.add_future((part, region, period), Channel.SHELF, gross.scaled(pieces), net.scaled(pieces))
 
 
 def _parts(view: View, sku: str, pieces: int) -> Iterable[tuple[str, int]]:

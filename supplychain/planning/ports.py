@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from supplychain.domain.events import PlanRequest, Signal
 from supplychain.domain.forecast import SessionForecast
 from supplychain.domain.network import Catalogue
+from supplychain.domain.past import SoldMinute
 from supplychain.domain.plan import LineState, Plan, PlanLine
 from supplychain.domain.position import StockLevel
 from supplychain.domain.tuning import Tuning
@@ -44,7 +45,10 @@ SYSTEM = Actor("system", frozenset({"system"}))
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Sums of windows known up to a cut: pieces of one SKU for one region, channel and due hour."""
+    """Sums of windows known up to a cut: pieces of one SKU for one region, channel and due hour.
+
+    `paid_ms` is when the gross was paid, on average; cancellations stand at the due hour of when they came.
+    """
 
     session: str
     sku: str
@@ -56,6 +60,7 @@ class Accepted:
     cancelled: int
     refunded: int
     returned: int
+    paid_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,7 @@ class GroupCut:
 
 
 class Versions(Protocol):
-    """Network, tuning and prior: immutable versions, one active each."""
+    """Network, tuning, prior and lessons: immutable versions, one active each."""
 
     def network(self, version: int | None = None) -> tuple[int, Catalogue]: ...
     def put_network(self, catalogue: Catalogue, author: str, at: int) -> int: ...
@@ -174,6 +179,8 @@ class Versions(Protocol):
     def activate(self, kind: str, version: int) -> None: ...
     def prior(self) -> tuple[int, bytes] | None: ...
     def put_prior(self, body: bytes, *, degraded: bool, fitted_through: int, wall: int) -> int: ...
+    def lessons(self) -> tuple[int, bytes] | None: ...
+    def put_lessons(self, body: bytes, *, sessions: int, learned_through: int, wall: int) -> int: ...
     def add_history(self, rows: Iterable[tuple[str, str, str, str, int]], *, synthetic: bool) -> None: ...
     def history(self) -> list[tuple[str, str, str, str, int]]: ...
 
@@ -208,6 +215,8 @@ class World(Protocol):
     def forecasts(self, skus: Sequence[str], cut: int) -> list[SessionForecast]: ...
     def forecasts_between(self, after: int, through: int) -> list[SessionForecast]: ...
     def spikes(self, skus: Sequence[str], after: int, through: int) -> list[dict[str, Any]]: ...
+    def minutes(self, session: str, until: int) -> list[SoldMinute]: ...
+    def viewers(self, room: str, start: int, end: int) -> list[tuple[int, float]]: ...
     def stock_as_of(self) -> dict[str, int]: ...
 
 

@@ -198,8 +198,8 @@ def _given(build: _Build, path: DemandPath) -> tuple[np.ndarray[tuple[int, int],
             origin = build.warehouses[line.origin or line.destination]
             on_hand[item, origin] = max(0, on_hand[item, origin] - (line.quantity - line.shipped))
         rows[item, place, min(build.grid.period(line.arrive_at), last)] += pieces
-    for (sku, _region, period), returned in sorted(path.returns.items()):
-        rows[build.items[sku], build.warehouses[build.receiving[sku]], period] += int(returned)
+    for (sku, period), returned in sorted(path.whole_returns().items()):
+        rows[build.items[sku], build.warehouses[build.receiving[sku]], period] += returned
     kept = [(*key, pieces) for key, pieces in sorted(rows.items()) if pieces > 0]
     columns = np.array(kept, dtype=np.int64).reshape(-1, 4)
     return on_hand, Inflow(item=columns[:, 0], warehouse=columns[:, 1], period=columns[:, 2], pieces=columns[:, 3])

@@ -12,6 +12,8 @@ from supplychain.domain.plan import OPEN, SUPPLY, PlanLine
 from supplychain.domain.position import StockLevel
 from supplychain.domain.tuning import Tuning
 from supplychain.domain.units import DAY, SECOND
+from supplychain.forecasting.session_lessons import Lessons
+from supplychain.planning.lessons import learned
 from supplychain.planning.ports import Accepted, Tx
 
 
@@ -42,6 +44,7 @@ class View:
     open_own: tuple[PlanLine, ...]
     others: tuple[PlanLine, ...]
     spikes: tuple[dict[str, Any], ...]
+    lessons: Lessons | None = None
 
 
 def load(tx: Tx, groups: Sequence[str], cut: int) -> View:
@@ -49,6 +52,7 @@ def load(tx: Tx, groups: Sequence[str], cut: int) -> View:
     network_version, catalogue = tx.versions.network()
     tuning_version, tuning = tx.versions.tuning()
     prior = tx.versions.prior()
+    lessons_version, lessons = learned(tx)
     known = [group for group in groups if group in catalogue.groups]
     skus = sorted(sku for group in known for sku in catalogue.groups[group])
     items = sorted({part.sku for sku in skus for part in catalogue.exploded(sku)})
@@ -68,7 +72,8 @@ def load(tx: Tx, groups: Sequence[str], cut: int) -> View:
         network_version=network_version,
         tuning=tuning,
         tuning_version=tuning_version,
-        model_version=f"prior-{prior[0]}" if prior else "prior-none",
+        model_version=(f"prior-{prior[0]}" if prior else "prior-none")
+        + (f"/lessons-{lessons_version}" if lessons else ""),
         prior=prior[1] if prior else None,
         stock=tuple(tx.world.stock(catalogue, items, cut)),
         accepted=tuple(tx.world.accepted(skus, cut, tuning.detector.bin_seconds * SECOND)),
@@ -78,4 +83,5 @@ def load(tx: Tx, groups: Sequence[str], cut: int) -> View:
         open_own=tuple(tx.plans.lines(states=OPEN, groups=known)),
         others=tuple(others),
         spikes=tuple(tx.world.spikes(skus, cut - DAY, cut)),
+        lessons=lessons,
     )

@@ -21,6 +21,7 @@ from supplychain.partner.buyers import ways_of
 from supplychain.partner.run import run_partner
 from supplychain.planning.expire import expire
 from supplychain.planning.learn import refit
+from supplychain.planning.lessons import learn
 from supplychain.planning.request import business_now
 from supplychain.processes.config_files import config_file
 from supplychain.settings import Settings
@@ -100,12 +101,23 @@ def scheduler(services: Services) -> Scheduler:
             else f"prior {done.version}, {len(done.degraded)} of {done.aggregates} degraded"
         )
 
+    def taught() -> str:
+        pool = services.pool()
+        try:
+            done = learn(store, pool, services.wall, now())
+        except NotFoundError:
+            return "no network is active"
+        finally:
+            pool.close()
+        return "too few sessions yet" if done is None else f"lessons {done.version} of {done.sessions} sessions"
+
     def now() -> int | None:
         return business_now(store)
 
     tasks = standard_tasks(
         settings.jobs,
         refit=refitted,
+        learn=taught,
         review=review_everything(store, now, services.wall),
         expire=lambda: expire(store, services.wall),
         prune=prune_body(services.jobs.prune, settings.jobs.prune_days, now, services.wall),

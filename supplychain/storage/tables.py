@@ -31,7 +31,7 @@ from supplychain.storage.stream_tables import (
     stock_log,
     windows,
 )
-from supplychain.storage.version_tables import active, history, networks, priors, tunings
+from supplychain.storage.version_tables import active, history, lessons, networks, priors, tunings
 
 __all__ = [
     "active",
@@ -50,6 +50,7 @@ __all__ = [
     "incidents",
     "job_runs",
     "leases",
+    "lessons",
     "metadata",
     "networks",
     "outbox",

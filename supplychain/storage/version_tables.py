@@ -39,6 +39,18 @@ priors = Table(
     UniqueConstraint("digest"),
 )
 
+lessons = Table(
+    "lessons",
+    metadata,
+    Column("version", Serial, primary_key=True),
+    label("digest"),
+    Column("body", LargeBinary, nullable=False),
+    Column("sessions", BigInteger, nullable=False),
+    moment("learned_through"),
+    moment("created_wall"),
+    UniqueConstraint("digest"),
+)
+
 active = Table(
     "active",
     metadata,

@@ -1,4 +1,4 @@
-"""Network, tuning and prior: immutable versions, one of each active; sales history for the prior."""
+"""Network, tuning, prior and lessons: immutable versions, one of each active; sales history for the prior."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Tuning, document, parse
 from supplychain.planning.ports import TuningVersion
 from supplychain.platforms.catalogue_document import catalogue_document, catalogue_from
-from supplychain.storage.tables import active, history, networks, priors, tunings
+from supplychain.storage.tables import active, history, lessons, networks, priors, tunings
 from supplychain.storage.upserts import add_up, put
 
 _CATALOGUES: dict[tuple[int, str], Catalogue] = {}
@@ -100,6 +100,31 @@ class SqlVersions:
             "created_wall": wall,
         }
         return int(self._connection.execute(insert(priors).values(**values).returning(priors.c.version)).scalar_one())
+
+    def lessons(self) -> tuple[int, bytes] | None:
+        """Return number and body of what past sessions taught, None before anything was learned."""
+        version = self._active("lessons")
+        if version is None:
+            return None
+        row = self._connection.execute(
+            select(lessons.c.version, lessons.c.body).where(lessons.c.version == version)
+        ).one()
+        return row.version, row.body
+
+    def put_lessons(self, body: bytes, *, sessions: int, learned_through: int, wall: int) -> int:
+        """Store lessons, or find them when the same were stored before; they are not yet active."""
+        digest = sha256(body).hexdigest()
+        known = self._connection.execute(select(lessons.c.version).where(lessons.c.digest == digest)).scalar()
+        if known is not None:
+            return int(known)
+        values = {
+            "digest": digest,
+            "body": body,
+            "sessions": sessions,
+            "learned_through": learned_through,
+            "created_wall": wall,
+        }
+        return int(self._connection.execute(insert(lessons).values(**values).returning(lessons.c.version)).scalar_one())
 
     def add_history(self, rows: Iterable[tuple[str, str, str, str, int]], *, synthetic: bool) -> None:
         """Add daily units: rows of day (ISO), SKU, region, channel, units."""

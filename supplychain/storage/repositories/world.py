@@ -9,9 +9,11 @@ from sqlalchemy import Connection, and_, func, select
 
 from supplychain.domain.forecast import SessionForecast
 from supplychain.domain.network import Catalogue
+from supplychain.domain.past import SoldMinute
 from supplychain.domain.position import StockLevel
+from supplychain.domain.units import MINUTE
 from supplychain.planning.ports import Accepted
-from supplychain.storage.tables import forecasts, spikes, stock_log, windows
+from supplychain.storage.tables import audience, forecasts, spikes, stock_log, windows
 
 
 class SqlWorld:
@@ -51,14 +53,27 @@ class SqlWorld:
         keys = (windows.c.session, windows.c.sku, windows.c.region, windows.c.channel, windows.c.due)
         names = ("orders", "gross", "cancelled", "refunded", "returned")
         sums = [func.sum(windows.c[name]).label(name) for name in names]
+        before = func.sum((windows.c.due - windows.c.bin_start) * windows.c.gross).label("before")
         rows = self._connection.execute(
-            select(*keys, *sums)
+            select(*keys, *sums, before)
             .where(windows.c.sku.in_(list(skus)), windows.c.known_bin <= cut - bin_ms)
             .group_by(*keys)
             .order_by(*keys)
         )
         return [
-            Accepted(r.session, r.sku, r.region, r.channel, r.due, *(int(getattr(r, name)) for name in names))
+            Accepted(
+                r.session,
+                r.sku,
+                r.region,
+                r.channel,
+                r.due,
+                orders=int(r.orders),
+                gross=int(r.gross),
+                cancelled=int(r.cancelled),
+                refunded=int(r.refunded),
+                returned=int(r.returned),
+                paid_ms=r.due - int(r.before) // int(r.gross) if r.gross > 0 else None,
+            )
             for r in rows
         ]
 
@@ -107,6 +122,34 @@ class SqlWorld:
             .order_by(spikes.c.judged_at, spikes.c.spike)
         )
         return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented way to a mapping
+
+    def minutes(self, session: str, until: int) -> list[SoldMinute]:
+        """Return what happened to each SKU of a session in each minute known up to `until`."""
+        minute = windows.c.bin_start - windows.c.bin_start % MINUTE
+        names = ("orders", "gross", "cancelled", "refunded", "returned")
+        sums = [func.sum(windows.c[name]).label(name) for name in names]
+        rows = self._connection.execute(
+            select(windows.c.sku, minute.label("minute"), *sums)
+            .where(windows.c.session == session, windows.c.known_bin < until)
+            .group_by(windows.c.sku, minute)
+            .order_by(windows.c.sku, minute)
+        )
+        return [SoldMinute(row.sku, int(row.minute), *(int(getattr(row, name)) for name in names)) for row in rows]
+
+    def viewers(self, room: str, start: int, end: int) -> list[tuple[int, float]]:
+        """Return the mean viewers of a room in each minute of [start, end) that was sampled."""
+        minute = audience.c.bin_start - audience.c.bin_start % MINUTE
+        rows = self._connection.execute(
+            select(
+                minute.label("minute"),
+                func.sum(audience.c.viewers).label("viewers"),
+                func.sum(audience.c.samples).label("samples"),
+            )
+            .where(audience.c.room == room, audience.c.bin_start >= start, audience.c.bin_start < end)
+            .group_by(minute)
+            .order_by(minute)
+        )
+        return [(int(row.minute), float(row.viewers) / max(1.0, float(row.samples))) for row in rows]
 
     def stock_as_of(self) -> dict[str, int]:
         """Return the newest stamp that each warehouse reported."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from streams.agents.predict import Predictor, planned_curve
+from streams.agents.predict import Predictor
 from streams.agents.reports import EngagementAgent, StockAgent
 from streams.agents.versions import Current
 from streams.chunks import Chunk, Retained
@@ -19,6 +20,7 @@ from supplychain.bootstrap import Broker, Services, write_run
 from supplychain.domain.network import Session, SessionItem, ShowSlot, SlotKind
 from supplychain.domain.tuning import Forecast
 from supplychain.domain.units import HOUR, MINUTE
+from supplychain.forecasting.session_model import SessionModel
 from supplychain.messages.codec import encode
 from supplychain.messages.v1 import (
     Audience,
@@ -222,8 +224,11 @@ def test_planned_exposure_is_one_per_minute_and_a_slots_strength_while_it_runs()
         ShowSlot(SlotKind.PITCH, "B", 0, 3_600_000, 9.0),
     )
     session = Session("s", "r", "h", "p", "shop", 0, 3_600_000, items=(SessionItem("A", 1.0),), slots=slots)
-    curve = planned_curve(session, "A")
-    whole = curve.total
-    assert curve.between(900_000, 1_200_000) / curve.between(0, 300_000) == pytest.approx(5.0)
+    planned = SessionModel(replace(CATALOGUE, sessions={"s": session}), Forecast()).plan("s", "A")
+    assert planned is not None
+    prior, curve = planned
     assert curve.between(600_000, 900_000) / curve.between(0, 300_000) == pytest.approx(3.0)
-    assert curve.between(0, 3_600_000) == pytest.approx(whole)
+    assert curve.between(900_000, 1_200_000) / curve.between(0, 300_000) == pytest.approx(15.0), (
+        "as the detector reads it"
+    )
+    assert prior.rate * curve.between(0, 3_600_000) == pytest.approx(1.0)

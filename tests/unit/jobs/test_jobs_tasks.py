@@ -171,17 +171,19 @@ def test_the_standard_jobs_have_their_hours() -> None:
     tasks = standard_tasks(
         JobSettings(refit_hour=2, replan_hour=6),
         refit=lambda: "fitted",
+        learn=lambda: "learned",
         review=str,
         expire=lambda: 4,
         prune=str,
     )
     assert {task.name: task.when for task in tasks} == {
         "refit-prior": Daily(2),
+        "learn-sessions": Daily(2),
         "replan": Daily(6),
         "expire": Every(300_000),
         "prune": Daily(5),
     }
-    assert [task.body(1) for task in tasks] == ["fitted", "1", "4 lines", "1"]
+    assert [task.body(1) for task in tasks] == ["fitted", "learned", "1", "4 lines", "1"]
 
 
 def test_only_the_leader_fires(jobs: SqlJobs) -> None:

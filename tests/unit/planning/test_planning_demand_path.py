@@ -8,16 +8,22 @@ from dataclasses import replace
 import pytest
 
 from supplychain.domain.forecast import SessionForecast
-from supplychain.domain.network import Catalogue
+from supplychain.domain.network import Catalogue, ShowSlot, SlotKind
 from supplychain.domain.tuning import Tuning, parse
 from supplychain.domain.units import DAY, HOUR
+from supplychain.forecasting.cohort_losses import losses_from_shares
+from supplychain.forecasting.lesson_learning import tuned_losses
+from supplychain.forecasting.moments import Moments
+from supplychain.forecasting.session_lessons import Lessons, SessionLessons
 from supplychain.planning.calendar import axis
 from supplychain.planning.demand_path import DemandPath, demand_path
+from supplychain.planning.open_orders import open_orders
 from supplychain.planning.ports import Accepted
 from supplychain.planning.view import View
 from tests.unit.planning.small_trade import CATALOGUE, T0
 
 TUNING = parse({"forecast": {"cancelled_share": 0.2, "returned_share": 0.1, "resellable_share": 0.5, "return_days": 2}})
+LOSSES = tuned_losses(TUNING.forecast)
 AFTER = T0 + 6 * HOUR
 """The session is over, nothing is announced."""
 
@@ -66,10 +72,33 @@ def _mean(path: DemandPath, item: str) -> float:
     return sum(moments.mean for part in (path.live, path.shelf) for key, moments in part.items() if key[0] == item)
 
 
-def test_accepted_orders_are_net_of_what_was_and_will_be_cancelled() -> None:
-    for cancelled, left in ((0, 80.0), (10, 80.0), (20, 80.0), (50, 50.0), (100, 0.0)):
-        path = _path(_view(accepted=(_sold(cancelled=cancelled),)))
-        assert sum(path.accepted.values()) == pytest.approx(left)
+def _left(*rows: Accepted) -> float:
+    return sum(_path(_view(accepted=rows)).accepted.values())
+
+
+def test_accepted_orders_lose_by_their_age_and_what_survived_is_safe() -> None:
+    assert _left(_sold(due=AFTER + 2 * DAY)) == pytest.approx(80.0), "paid just now: the whole loss is to come"
+    assert _left(_sold(due=AFTER + DAY)) > 99.0, "a day old: nearly all that cancel have done so"
+    assert _left(_sold(cancelled=100)) == 0.0
+    at = replace(_sold(due=AFTER + 2 * DAY), paid_ms=AFTER - 2 * HOUR)
+    assert 80.0 < _left(at) < _left(replace(at, paid_ms=AFTER - 4 * HOUR)) < 100.0
+
+
+def test_a_session_that_cancels_more_than_its_kind_has_more_to_come() -> None:
+    def kept(cancelled: int) -> float:
+        row = replace(_sold(cancelled=cancelled, due=AFTER + 2 * DAY), paid_ms=AFTER - HOUR)
+        return _left(row) / (100 - cancelled)
+
+    assert kept(40) < kept(13) < kept(0) < 1.0
+
+
+def test_a_cancellation_comes_off_the_orders_before_it_wherever_its_window_stands() -> None:
+    paid = _sold(gross=100, due=AFTER + DAY)
+    later = Accepted("L1", "A", "CN-ZJ", "live", AFTER + DAY + 2 * HOUR, 0, 0, 30, 0, 0)
+    assert _left(paid, later) == pytest.approx(_left(_sold(gross=100, cancelled=30)), rel=1e-3)
+    (older, newer) = open_orders((paid, replace(later, gross=10, cancelled=30)))
+    assert (older.open, newer.open) == (80, 0), "the latest first, then those before"
+    assert [order.out for order in open_orders((replace(paid, refunded=5, returned=15),))] == [80]
 
 
 def test_shipped_pieces_are_taken_off_once_oldest_due_first() -> None:
@@ -97,9 +126,11 @@ def test_bundle_is_demand_for_its_components_alone() -> None:
     ((a_key, a), (b_key, b)) = sorted(path.live.items())
     assert (a_key[0], b_key[0]) == ("A", "B")
     assert a.mean == pytest.approx(30 * 2 * 0.8)
-    assert a.variance == pytest.approx(90 * 4 * 0.64)
+    kept = LOSSES.net(Moments(30.0, 90.0), ())
+    assert a.variance == pytest.approx(4 * kept.variance), "each set takes two: they come and go together"
     assert b.mean == pytest.approx(30 * 0.8)
-    assert b.variance == pytest.approx(90 * 0.64)
+    assert b.variance == pytest.approx(kept.variance)
+    assert kept.variance > 0.64 * 90.0 + 0.16 * 30.0, "thinned, and the loss itself is not sure"
 
 
 def test_running_session_is_its_forecast_and_not_its_schedule_as_well() -> None:
@@ -115,7 +146,7 @@ def test_what_sold_between_the_forecast_and_the_cut_is_not_expected_again() -> N
     cut = T0 + 3 * HOUR
     older = _forecast("C", T0 + 5 * HOUR, {"CN-ZJ": (7.0, 9.0)}, as_of=T0 + 1 * HOUR)
     path = _path(_view(cut=cut, forecasts=(older,)))
-    assert _mean(path, "C") == pytest.approx(7 * 0.8 * 2 / 4)
+    assert _mean(path, "C") == pytest.approx(7 * 0.8 * 2 / 3), "two of the three hours on air are left"
 
 
 def test_announced_session_comes_by_the_weights_of_the_regions_and_ends_with_its_end() -> None:
@@ -139,7 +170,7 @@ def test_rooms_add_their_moments() -> None:
     path = _path(_view(cut=T0 + 3 * HOUR, catalogue=catalogue, forecasts=found))
     ((_, moments),) = [(key, m) for key, m in path.live.items() if key[0] == "C"]
     assert moments.mean == pytest.approx(16.0)
-    assert moments.variance == pytest.approx(80 * 0.64)
+    assert moments.variance == pytest.approx(2 * LOSSES.net(Moments(10.0, 40.0), ()).variance)
 
 
 def test_shelf_is_spread_over_the_axis_by_length() -> None:
@@ -156,18 +187,80 @@ def test_shelf_is_spread_over_the_axis_by_length() -> None:
 def test_every_source_counts_once_when_all_are_there() -> None:
     cut = T0 + 3 * HOUR
     rest = {"CN-ZJ": (7.0, 9.0), "CN-GD": (3.0, 4.0)}
-    accepted = (_sold("C", gross=40, cancelled=8, due=cut + DAY), _sold("SET", gross=5, due=cut + DAY))
+    accepted = (_sold("C", gross=40, due=cut + 2 * DAY), _sold("SET", gross=5, due=cut + DAY))
     view = _view(cut=cut, accepted=accepted, forecasts=(_forecast("C", T0 + 5 * HOUR, rest),))
     path = _path(view, {("C", "CN-ZJ"): 2.0})
     grid = axis(cut, "Asia/Shanghai", hourly_days=2, horizon_days=14)
     shelf = 2.0 * (grid.end - grid.start) / DAY
     gross = sum(pieces for (item, *_), pieces in path.gross.items() if item == "C")
-    assert gross == pytest.approx((40 - 8) + 10 + shelf)
+    assert gross == pytest.approx(40 + 10 + shelf)
     net = _mean(path, "C") + sum(p for (item, *_), p in path.accepted.items() if item == "C")
     assert net == pytest.approx(32 + (10 + shelf) * 0.8)
 
 
 def test_returns_come_back_later_and_sellable_ones_alone() -> None:
-    path = _path(_view(accepted=(_sold(gross=100, due=AFTER + HOUR), _sold(gross=100, due=AFTER - 5 * DAY))))
+    soon, past = _sold(gross=100, due=AFTER + HOUR), _sold(gross=100, due=AFTER - 5 * DAY)
+    path = _path(_view(accepted=(soon, past)))
     grid = axis(AFTER, "Asia/Shanghai", hourly_days=2, horizon_days=14)
-    assert dict(path.returns) == {("A", "CN-ZJ", grid.period(AFTER + HOUR + 2 * DAY)): pytest.approx(5.0)}
+    first, last = (grid.period(AFTER + HOUR + days * DAY) for days in (2, 3))
+    assert {(item, region) for item, region, _ in path.returns} == {("A", "CN-ZJ")}
+    assert {period for _, _, period in path.returns} == set(range(first, last + 1)), "within a day, and two in transit"
+    # a tenth of what is paid, an eighth of what ships; half can be sold again
+    assert sum(path.returns.values()) == pytest.approx(100 * 0.125 * 0.5, rel=0.03)
+    assert sum(path.whole_returns().values()) == int(sum(path.returns.values()))
+    back = _path(_view(accepted=(replace(soon, due=AFTER - HOUR, returned=100),)))
+    assert sum(back.returns.values()) == 0.0, "what is back does not come back again"
+
+
+def test_what_will_be_sold_comes_back_too() -> None:
+    running = _view(cut=T0 + 3 * HOUR, forecasts=(_forecast("C", T0 + 5 * HOUR, {"CN-ZJ": (100.0, 100.0)}),))
+    back = sum(pieces for (item, *_), pieces in _path(running).returns.items() if item == "C")
+    assert back == pytest.approx(80 * 0.125 * 0.5, rel=0.05)
+
+
+def test_the_rest_of_a_session_is_due_as_its_run_of_show_sells_it() -> None:
+    session = CATALOGUE.sessions["L1"]
+    offer = ShowSlot(SlotKind.FLASH_OFFER, "C", T0 + 4 * HOUR, T0 + 5 * HOUR, 9.0)
+    items = tuple(replace(item, ship_within_minutes=60) for item in session.items)
+    catalogue = replace(CATALOGUE, sessions={"L1": replace(session, items=items, slots=(offer,))})
+    cut = T0 + 3 * HOUR
+    forecast = _forecast("C", T0 + 5 * HOUR, {"CN-ZJ": (100.0, 300.0)}, as_of=cut)
+    grid = axis(cut, "Asia/Shanghai", hourly_days=2, horizon_days=14)
+    path = _path(_view(cut=cut, catalogue=catalogue, forecasts=(forecast,)))
+    due = {period: moments.mean for (item, _, period), moments in path.live.items() if item == "C"}
+    kept = LOSSES.ships((), 0, HOUR)
+    assert kept > 0.85, "what ships within the hour has little time to be cancelled"
+    assert due == {
+        grid.period(T0 + 4 * HOUR): pytest.approx(100 * kept * 0.1),
+        grid.period(T0 + 5 * HOUR): pytest.approx(100 * kept * 0.9),
+    }
+
+
+def test_a_cap_bounds_what_can_still_be_sold() -> None:
+    session = CATALOGUE.sessions["L1"]
+    items = tuple(replace(item, cap=50 if item.sku == "C" else None) for item in session.items)
+    catalogue = replace(CATALOGUE, sessions={"L1": replace(session, items=items)})
+    cut = T0 + 3 * HOUR
+    forecast = _forecast("C", T0 + 5 * HOUR, {"CN-ZJ": (60.0, 80.0), "CN-GD": (40.0, 60.0)}, as_of=cut)
+    view = _view(
+        cut=cut, catalogue=catalogue, forecasts=(forecast,), accepted=(_sold("C", gross=30, due=cut + 2 * DAY),)
+    )
+    assert _mean(_path(view), "C") == pytest.approx(20 * 0.8, rel=0.05), "twenty of fifty are left to sell"
+    full = replace(view, accepted=(_sold("C", gross=50, due=cut + DAY),))
+    assert _mean(_path(full), "C") == 0.0
+
+
+def test_pre_sale_orders_use_up_the_session_they_were_paid_for() -> None:
+    cut = T0 + HOUR
+    before = _path(_view(cut=cut))
+    taken = _path(_view(cut=cut, accepted=(_sold("C", gross=45, due=cut + 2 * DAY),)))
+    assert _mean(taken, "C") == pytest.approx(_mean(before, "C") * 15 / 60)
+
+
+def test_lessons_replace_what_is_tuned_unless_they_are_tuned_off() -> None:
+    losses = losses_from_shares(0.5, 0.0, 0.0, 1.0, 0)
+    lessons = Lessons(SessionLessons(rates={"": 1.0, "C": 2.0}, sessions=9), losses)
+    taught = _path(_view(cut=T0, lessons=lessons))
+    assert _mean(taught, "C") == pytest.approx(60 * 2 * 0.5)
+    off = parse({"forecast": {"use_lessons": False, "cancelled_share": 0.2}})
+    assert _mean(_path(_view(cut=T0, lessons=lessons, tuning=off)), "C") == pytest.approx(60 * 0.8)

@@ -1,0 +1,115 @@
+"""What past sessions have taught, as one record: it is stored in versions, read by the stream, and explained from.
+
+Numbers are rounded to six digits when they are learned, so that the record is the same bytes wherever it is made.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from supplychain.forecasting.exposure import AS_PLANNED, ExposureEffects
+from supplychain.forecasting.returns import LossModel, loss_document, losses_from
+from supplychain.forecasting.tempering import Tempering
+
+VERSION = 1
+ALL = ""
+"""The key of what holds for every category, product or host that is not named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Basket:
+    """Pieces per order: their mean over the planned one, and their mean square over their squared mean."""
+
+    size: float = 1.0
+    spread: float = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLessons:
+    """Learned from past sessions; every mapping falls back to `ALL`.
+
+    Parameters
+    ----------
+    effects
+        Multipliers of exposure by pitch, offer, price, audience and part of the session.
+    errors
+        Standard errors of the log effects, by name.
+    rates, hosts
+        Realised over planned orders by SKU, and each host's factor on it.
+    tempering
+        By category.
+    baskets
+        By category.
+    audience
+        Usual audience by equal parts of a session over the planned one; empty when it was never sampled.
+    sessions, orders
+        How much was seen.
+    """
+
+    effects: ExposureEffects = AS_PLANNED
+    errors: Mapping[str, float] = field(default_factory=dict)
+    rates: Mapping[str, float] = field(default_factory=dict)
+    hosts: Mapping[str, float] = field(default_factory=dict)
+    tempering: Mapping[str, Tempering] = field(default_factory=dict)
+    baskets: Mapping[str, Basket] = field(default_factory=dict)
+    audience: tuple[float, ...] = ()
+    sessions: int = 0
+    orders: int = 0
+
+    def rate(self, sku: str, host: str) -> float:
+        """Realised over planned orders that is expected of an item with a host."""
+        return self.rates.get(sku, self.rates.get(ALL, 1.0)) * self.hosts.get(host, 1.0)
+
+    def tempered(self, category: str) -> Tempering | None:
+        """Tempering of a category, None when none was learned."""
+        return self.tempering.get(category, self.tempering.get(ALL))
+
+    def basket(self, category: str) -> Basket:
+        """Basket of a category."""
+        return self.baskets.get(category, self.baskets.get(ALL, Basket()))
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """Session effects and losses, learned together and activated together."""
+
+    session: SessionLessons
+    losses: LossModel
+
+    def to_json(self) -> bytes:
+        """Canonical JSON with its version: equal lessons give equal bytes."""
+        document = {"version": VERSION, "session": asdict(self.session), "losses": loss_document(self.losses)}
+        return json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def lessons_from_json(text: bytes | str) -> Lessons:
+    """Read stored lessons.
+
+    Raises
+    ------
+    ValueError
+        When the text is no record of a version this code can read.
+    """
+    data: Any = json.loads(text)
+    if not isinstance(data, dict) or data.get("version") != VERSION:
+        raise ValueError("not lessons of a version this code can read")
+    session = dict(data["session"])
+    effects = dict(session.pop("effects"))
+    return Lessons(
+        SessionLessons(
+            effects=ExposureEffects(**{**effects, "slots": tuple(effects["slots"])}),
+            tempering={name: Tempering(**row) for name, row in session.pop("tempering").items()},
+            baskets={name: Basket(**row) for name, row in session.pop("baskets").items()},
+            audience=tuple(session.pop("audience")),
+            **session,
+        ),
+        losses_from(data["losses"]),
+    )
+
+
+def rounded(value: float) -> float:
+    """Return six significant digits."""
+    return float(f"{value:.6g}")
