@@ -39,7 +39,7 @@ PARTS = 3
 AFTERGLOW_MS = 2 * MINUTE_MS
 AUDIENCE_PARTS = 24
 ELAPSED = (0.1, 0.25, 0.5, 0.75)
-LEAST_ITEMS = 60  # past items of a category before it has a tempering of its own
+LEAST_ITEMS = 200  # past items of a category before it has a tempering of its own
 
 
 @dataclass(frozen=True, slots=True)

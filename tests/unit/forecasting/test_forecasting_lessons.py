@@ -125,7 +125,7 @@ def cohort(rng: np.random.Generator, number: int, share: float, minutes: float, 
                 when = int(at + DAY + rng.uniform(5.2, 6.8) * DAY) // MINUTE * MINUTE
                 returned[when] = returned.get(when, 0) + 1
 
-    def columns(rows: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]  # plain columns
+    def columns(rows: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
         return np.array(sorted(rows)), np.array([float(rows[at]) for at in sorted(rows)])
 
     nothing = np.zeros(0, dtype=np.int64), np.zeros(0)
