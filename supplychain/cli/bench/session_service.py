@@ -7,6 +7,7 @@ plan here states strengths that are not the true ones, and expects of every prod
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,17 +38,11 @@ def planned_sessions(of: Evenings, prefix: str) -> list[Session]:
             ShowSlot(SlotKind.FLASH_OFFER, sku, o.start_ms, o.end_ms, OFFER_STRENGTH, round(PRICE * o.price_ratio))
             for o in show.offers
         ]
-        bare = Session(
-            f"{prefix}{number}", "room", host, "p", "shop", show.start_ms, show.end_ms, VIEWERS,
-            (SessionItem(sku, 1.0, 1.0, PRICE),), tuple(slots),
-        )  # fmt: skip
+        item = SessionItem(sku, 1.0, 1.0, PRICE)
+        times = (show.start_ms, show.end_ms, VIEWERS)
+        bare = Session(f"{prefix}{number}", "room", host, "p", "shop", *times, (item,), tuple(slots))
         expected = exposure_curve(run_of_show(bare, sku, PRICE), sku, AS_PLANNED).total
-        sessions.append(
-            Session(
-                bare.session, "room", host, "p", "shop", show.start_ms, show.end_ms, VIEWERS,
-                (SessionItem(sku, expected, 1.0, PRICE),), tuple(slots),
-            )  # fmt: skip
-        )
+        sessions.append(replace(bare, items=(replace(item, expected_orders=expected),)))
     return sessions
 
 
@@ -76,9 +71,7 @@ def taught_by(past: Evenings) -> SessionLessons:
     return learn_sessions(told, catalogue_of(past, sessions))
 
 
-def service_forecasts(
-    of: Evenings, lessons: SessionLessons, elapsed: Sequence[float]
-) -> list[tuple[Floats, Floats]]:
+def service_forecasts(of: Evenings, lessons: SessionLessons, elapsed: Sequence[float]) -> list[tuple[Floats, Floats]]:
     """Mean and variance of the remaining orders at each checkpoint, as the stream forecasts them from cumulative orders."""
     sessions = planned_sessions(of, "test")
     model = SessionModel(catalogue_of(of, sessions), Forecast(), lessons)
