@@ -6,19 +6,19 @@ and not made again, so running the planner twice proposes nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from optimizers import Engine, Params, Problem, Solution, solve
 from optimizers.residual import solve_around_stock
 from supplychain.domain.events import PlanRequest
-from supplychain.domain.plan import LineState, Plan
+from supplychain.domain.plan import LineState, Plan, PlanLine
 from supplychain.domain.tuning import Tuning
 from supplychain.planning.approvals import auto_approve
 from supplychain.planning.baseline import shelf_baseline
 from supplychain.planning.compose import compose, input_digest
 from supplychain.planning.lines import change
-from supplychain.planning.ports import SYSTEM, Compute, Store, Tx, WallClock
+from supplychain.planning.ports import SYSTEM, Compute, Store, StoredPlan, Tx, WallClock
 from supplychain.planning.translate import translate
 from supplychain.planning.view import View, load
 
@@ -64,16 +64,16 @@ def propose(store: Store, compute: Compute, request: PlanRequest, wall: WallCloc
     """
     with store.read() as tx:
         view = load(tx, request.groups, request.cut)
-    draft = translate(view, shelf_baseline(view))
+    baseline = shelf_baseline(view)
+    draft = translate(view, baseline)
     if draft is None:
         note = "the groups hold nothing that is stocked"
         with store.write() as tx:
             tx.signals.finish_request(request.request, None, wall())
         return Outcome(None, new=False, note=note)
     digest = input_digest(draft)
-    with store.read() as tx:
-        known = tx.plans.by_input(digest)
-    if known is not None and all(line.state is not LineState.SUPERSEDED for line in known.plan.lines):
+    known = _made_before(store, view, digest, baseline)
+    if known is not None:
         with store.write() as tx:
             tx.signals.finish_request(request.request, known.plan.plan, wall())
         return Outcome(known.plan.plan, new=False, note="unchanged input: the plan was there already")
@@ -82,6 +82,34 @@ def propose(store: Store, compute: Compute, request: PlanRequest, wall: WallCloc
     crash("plan-solved")
     plan = compose(draft, solution, request.reasons)
     return _store(store, view, plan, digest, request, wall)
+
+
+def _made_before(store: Store, view: View, digest: str, baseline: Mapping[tuple[str, str], float]) -> StoredPlan | None:
+    """Return the plan that was made from this input and still stands.
+
+    What a plan itself has sent out is its outcome and no new input: as long as nobody has answered, shipped or edited a line
+    of it, the world is looked at as it was before.
+    """
+    with store.read() as tx:
+        known = tx.plans.by_input(digest)
+        sent = [tx.plans.get(name) for name in sorted({line.plan for line in view.supply})] if known is None else []
+    if known is not None:
+        return known if all(line.state is not LineState.SUPERSEDED for line in known.plan.lines) else None
+    for stored in sorted(sent, key=lambda stored: -stored.serial):
+        plan = stored.plan
+        if (plan.cut, plan.groups) != (view.cut, view.groups) or not all(map(_untouched, plan.lines)):
+            continue
+        before = replace(view, supply=tuple(line for line in view.supply if line.plan != plan.plan))
+        draft = translate(before, baseline)
+        if draft is not None and input_digest(draft) == stored.input_digest:
+            return stored
+    return None
+
+
+def _untouched(line: PlanLine) -> bool:
+    """Tell whether nobody outside has changed a line since its plan was made; approval and release are the plan's own way."""
+    as_made = line.confirmed is None and not line.shipped and not line.received and line.override is None
+    return as_made and line.state in {LineState.PROPOSED, LineState.APPROVED, LineState.RELEASED, LineState.REJECTED}
 
 
 def _store(store: Store, view: View, plan: Plan, digest: str, request: PlanRequest, wall: WallClock) -> Outcome:

@@ -15,14 +15,16 @@ from supplychain.domain.tuning import parse
 from supplychain.domain.units import HOUR, MINUTE
 from supplychain.planning import review
 from supplychain.planning.compose import input_digest
+from supplychain.planning.lines import change
 from supplychain.planning.ports import StoredPlan
 from supplychain.planning.propose import Outcome, propose
+from supplychain.planning.release import release
 from supplychain.planning.translate import translate
 from supplychain.planning.view import load
 from supplychain.storage.store import SqlStore
 from supplychain.storage.tables import forecasts
 from supplychain.storage.upserts import put
-from tests.unit.planning.small_trade import PLANNER, T0, WALL, open_trade, outbox, wall
+from tests.unit.planning.small_trade import APPROVER, PLANNER, T0, WALL, open_trade, outbox, wall
 
 CUT = T0 + 3 * HOUR
 """One hour into the session."""
@@ -90,6 +92,26 @@ def test_planner_run_twice_on_unchanged_input_makes_one_plan(trade: SqlStore) ->
     assert (again.plan, again.new) == (first.plan, False)
     assert {line.state for line in _plan(trade, first).plan.lines} == {LineState.PROPOSED}
     assert outbox(trade) == []
+
+
+def test_what_a_plan_has_sent_out_is_no_new_input_until_somebody_answers(trade: SqlStore) -> None:
+    _forecast(trade, 400.0)
+    first = _propose(trade, "r1")
+    assert first.plan is not None
+    review.approve(trade, first.plan, None, actor=PLANNER, reason="", wall=wall)
+    release(trade, first.plan, None, actor=APPROVER, reason="now", wall=wall)
+    sent = len(outbox(trade))
+    assert sent > 0
+    again = _propose(trade, "r2")
+    assert (again.plan, again.new) == (first.plan, False)
+    assert len(outbox(trade)) == sent
+    line = _orders(_plan(trade, first))[0]
+    with trade.write() as tx:
+        short = replace(line, confirmed=line.quantity // 2, state=LineState.SHORT)
+        change(tx, line, short, actor=PLANNER, action="answer", reason="half", at=CUT, wall=WALL)
+    answered = _propose(trade, "r3")
+    assert answered.new
+    assert answered.plan != first.plan
 
 
 def test_world_that_goes_back_after_another_plan_gets_a_plan_of_its_own(trade: SqlStore) -> None:
