@@ -1,4 +1,4 @@
-"""Which pieces may go where and when: every permitted move and delivery of an item on the time-expanded network.
+"""Which pieces may go where and when: every permitted move of an item on the time-expanded network.
 
 The exact model, the item program and the planners' explanations all walk the same ways, so they are listed once.
 `verify` does not use this list: it judges from the tables.
@@ -24,16 +24,6 @@ class MoveArcs(NamedTuple):
     arrival: Ints
     pool: Ints
     pinned: Ints
-
-
-class DeliveryArcs(NamedTuple):
-    """Permitted releases to regions for a demand line."""
-
-    demand: Ints
-    lane: Ints
-    period: Ints
-    arrival: Ints
-    pool: Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +72,6 @@ def move_arcs(problem: Problem, item: int, pools: tuple[int, ...]) -> MoveArcs:
         columns = (lane[kept], period[kept], lanes.arrival[lane[kept], period[kept]], np.full(len(pin), pool), pin)
         parts.append(np.stack([np.asarray(each, dtype=np.int64) for each in columns]))
     return MoveArcs(*np.concatenate(parts, axis=1))
-
-
-def delivery_arcs(problem: Problem, item: int, pools: tuple[int, ...]) -> DeliveryArcs:
-    """Deliveries inside the service window of a demand line, the item's run and the lane's tier, by permitted pool."""
-    lanes, demand = problem.lanes, problem.demand
-    order, starts = problem.items_of_demand
-    rows = order[starts[item] : starts[item + 1]]
-    rows = rows[demand.pieces[rows] > 0]
-    last = np.minimum(demand.last[rows], problem.goods.end_of_run[item])
-    lifts = int(problem.goods.fence_lifts[item])
-    found = [np.zeros((5, 0), dtype=np.int64)]
-    for lane in np.flatnonzero(lanes.to_region >= 0):
-        fits = (demand.region[rows] == lanes.to_region[lane]) & (lanes.tier[lane] >= demand.tier[rows])
-        arrival = lanes.arrival[lane]
-        open_ = (arrival >= demand.opens[rows][:, None]) & (arrival <= last[:, None]) & fits[:, None]
-        at, period = np.nonzero(open_)
-        for pool in pools:
-            kept = np.ones(len(at), bool) if pool == FREE else (demand.channel[rows[at]] == pool) & (period < lifts)
-            count = int(kept.sum())
-            row = (rows[at[kept]], np.full(count, lane), period[kept], arrival[period[kept]], np.full(count, pool))
-            found.append(np.stack([np.asarray(each, dtype=np.int64) for each in row]))
-    return DeliveryArcs(*np.concatenate(found, axis=1))
 
 
 def pool_at_arrival(problem: Problem, item: int, pool: Ints, arrival: Ints) -> Ints:

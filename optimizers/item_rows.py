@@ -1,19 +1,15 @@
-"""Columns and rows of one item: stock by warehouse and pool, moves, deliveries, expiry, service and fair share."""
+"""Columns and rows of one item: stock by warehouse and pool, moves and expiry; its deliveries are in `service_rows`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
-from optimizers.arcs import DeliveryArcs, MoveArcs, Supply, delivery_arcs, move_arcs, pool_at_arrival, supply_of
+from optimizers.arcs import MoveArcs, Supply, move_arcs, pool_at_arrival, supply_of
 from optimizers.given import expiry
-from optimizers.program import Formulation, ItemColumns
+from optimizers.program import Formulation, ItemColumns, Served
+from optimizers.service_rows import add_deliveries, gate, use_lane
 from optimizers.solution import Ints
-from optimizers.tables import DAY_MS, FREE
-
-if TYPE_CHECKING:
-    from optimizers.milp import Floats
+from optimizers.tables import DAY_MS
 
 
 def add_item(form: Formulation, item: int) -> ItemColumns:
@@ -22,15 +18,13 @@ def add_item(form: Formulation, item: int) -> ItemColumns:
     supply = supply_of(problem, item)
     pieces = supply.pieces.copy()
     pieces[0] += _given_arrivals(form, item)
-    moves, deliveries = move_arcs(problem, item, supply.pools), delivery_arcs(problem, item, supply.pools)
+    moves = move_arcs(problem, item, supply.pools)
     row = _stock(form, item, supply, pieces)
     _receive(form, item, row)
     move = _moves(form, item, supply, moves, row)
-    delivery = _deliveries(form, item, supply, deliveries, row)
-    scrap = _expiry(form, item, pieces, deliveries, delivery, row)
-    _service(form, item, deliveries, delivery)
-    _fair_share(form, item, deliveries, delivery)
-    return ItemColumns(moves, move, deliveries, delivery, supply.pools, scrap)
+    served = add_deliveries(form, item, supply.pools, row)
+    scrap = _expiry(form, item, pieces, served, row)
+    return ItemColumns(moves, move, served, supply.pools, scrap)
 
 
 def _given_arrivals(form: Formulation, item: int) -> Ints:
@@ -94,31 +88,10 @@ def _moves(form: Formulation, item: int, supply: Supply, arcs: MoveArcs, row: In
     there = np.flatnonzero(~late)
     pool = slot[pool_at_arrival(problem, item, arcs.pool[there], arcs.arrival[there])]
     model.add(row[pool, lanes.to_warehouse[arcs.lane[there]], arcs.arrival[there]], move[there], -1.0)
-    _use_lane(form, item, arcs.lane, arcs.period, move)
+    use_lane(form, item, arcs.lane, arcs.period, move)
     for end in (lanes.origin[arcs.lane], lanes.to_warehouse[arcs.lane]):
-        _gate(form, end, move, upper)
+        gate(form, end, move, upper)
     return move
-
-
-def _deliveries(form: Formulation, item: int, supply: Supply, arcs: DeliveryArcs, row: Ints) -> Ints:
-    """Each piece delivered saves its shortage cost; nothing is delivered beyond a line's pieces or a sale cap."""
-    problem, model, demand = form.problem, form.model, form.problem.demand
-    order, starts = problem.items_of_demand
-    lines = order[starts[item] : starts[item + 1]]
-    model.offset += float((demand.pieces[lines] * demand.shortage_cost[lines]).sum())
-    late = problem.days_late(demand.due[arcs.demand], arcs.arrival) * demand.late_cost[arcs.demand]
-    cost = problem.lane_unit_cost(item)[arcs.lane] + late - demand.shortage_cost[arcs.demand]
-    upper = demand.pieces[arcs.demand]
-    delivery = model.add_columns(len(arcs.lane), upper=upper, cost=cost, integer=True)
-    model.add(row[_slots(supply)[arcs.pool], problem.lanes.origin[arcs.lane], arcs.period], delivery, 1.0)
-    place = np.searchsorted(lines, arcs.demand)
-    model.add(model.add_rows(len(lines), upper=demand.pieces[lines])[place], delivery, 1.0)
-    for cap in (demand.session_cap, demand.run_cap):
-        capped = np.flatnonzero(cap[arcs.demand] >= 0)
-        model.add(form.cap_rows[cap[arcs.demand[capped]]], delivery[capped], 1.0)
-    _use_lane(form, item, arcs.lane, arcs.period, delivery)
-    _gate(form, problem.lanes.origin[arcs.lane], delivery, upper)
-    return delivery
 
 
 def _slots(supply: Supply) -> Ints:
@@ -137,22 +110,7 @@ def _everything(form: Formulation, item: int) -> float:
     return float(supply + orders + demand + (problem.modes.moq[mine] + problem.modes.multiple[mine]).sum())
 
 
-def _use_lane(form: Formulation, item: int, lane: Ints, period: Ints, columns: Ints) -> None:
-    row = form.lane_rows[lane, form.problem.time.bucket[period]]
-    kept = row >= 0
-    form.model.add(row[kept], columns[kept], float(form.problem.goods.volume[item]))
-
-
-def _gate(form: Formulation, warehouse: Any, columns: Ints, upper: Any) -> None:
-    """A flow needs its warehouse open; one row per flow keeps the linear relaxation strong."""
-    gate = form.opened[warehouse]
-    kept = np.flatnonzero((gate >= 0) & (upper > 0))
-    rows = form.model.add_rows(len(kept), upper=0)
-    form.model.add(rows, columns[kept], 1.0)
-    form.model.add(rows, gate[kept], -np.asarray(upper, dtype=float)[kept])
-
-
-def _expiry(form: Formulation, item: int, pieces: Ints, arcs: DeliveryArcs, delivery: Ints, row: Ints) -> Ints:
+def _expiry(form: Formulation, item: int, pieces: Ints, served: Served, row: Ints) -> Ints:
     """By each expiry date the pieces that expire have been delivered or scrapped, and nothing else has been scrapped."""
     problem, model = form.problem, form.model
     mine = np.flatnonzero(problem.expiring.item == item)
@@ -176,7 +134,7 @@ def _expiry(form: Formulation, item: int, pieces: Ints, arcs: DeliveryArcs, deli
             continue
         expired = float(expiring[: period + 1].sum())
         balance, only = model.add_rows(1, lower=expired), model.add_rows(1, upper=expired)
-        model.add(balance, delivery[arcs.period <= period], 1.0)
+        model.add(balance, served.release[served.arcs.period <= period], 1.0)
         model.add(balance, scrap[:, :, : period + 1], 1.0)
         model.add(only, scrap[:, :, : period + 1], 1.0)
         gone = orders[ends <= period] if perishes else orders[:0]
@@ -198,35 +156,3 @@ def _expiring(form: Formulation, item: int, pieces: Ints) -> Ints:
         fresh[0] -= expiring.pieces[mine].sum()
         np.add.at(found, expiry(problem, item), fresh)
     return found
-
-
-def _service(form: Formulation, item: int, arcs: DeliveryArcs, delivery: Ints) -> None:
-    problem, goods = form.problem, form.problem.goods
-    wanted = float(goods.service_permille[item] * problem.demand.pieces[problem.demand.item == item].sum())
-    if wanted == 0 or goods.service_price[item] == 0:
-        return
-    below = form.model.add_columns(1, cost=goods.service_price[item] / 1000.0)
-    row = form.model.add_rows(1, lower=wanted)
-    form.model.add(row, below, 1.0)
-    form.model.add(row, delivery, 1000.0)
-
-
-def _fair_share(form: Formulation, item: int, arcs: DeliveryArcs, delivery: Ints) -> None:
-    problem, demand = form.problem, form.problem.demand
-    price = float(problem.goods.fair_price[item])
-    future = (demand.item == item) & ~demand.accepted
-    asked: Floats = np.bincount(demand.region[future], demand.pieces[future], problem.regions).astype(float)
-    if price == 0 or np.count_nonzero(asked) < 2:
-        return
-    kept = np.flatnonzero(~demand.accepted[arcs.demand])
-    region = demand.region[arcs.demand[kept]]
-    total = asked.sum()
-    less = form.model.add_columns(problem.regions, cost=price)
-    row = form.model.add_rows(problem.regions, lower=0)
-    form.model.add(row, less, 1.0)
-    form.model.add(row[region], delivery[kept], 1.0)
-    for each in range(problem.regions):
-        form.model.add(row[each], delivery[kept], -asked[each] / total)
-
-
-__all__ = ["FREE", "add_item"]

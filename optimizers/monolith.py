@@ -16,6 +16,7 @@ from optimizers.milp import Arrays, Floats, solve_integer
 from optimizers.problem import Problem
 from optimizers.restrict import Taken
 from optimizers.solution import Deliveries, Ints, Moves, Orders, Plan, Scrap
+from optimizers.terms import deal_out
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,9 @@ def read_plan(form: Formulation, values: Floats) -> Plan:
         moves.append(
             np.stack([arcs.lane, np.full(len(arcs.lane), item), arcs.period, pieces[own.move], arcs.arrival, arcs.pool])
         )
-        ways = own.deliveries
-        deliveries.append(
-            np.stack([ways.demand, ways.lane, ways.period, pieces[own.delivery], ways.arrival, ways.pool])
-        )
+        way = own.served
+        flows = (way.out_door, way.out_term, way.out_time, pieces[way.sent])
+        deliveries.append(deal_out(way.terms, way.arcs, pieces[way.release], *flows, pieces[way.line]))
         k, w, t = np.nonzero(own.scrap >= 0)
         pool = np.asarray(own.pools)[k]
         scrap.append(np.stack([np.full(len(k), item), w, t, pieces[own.scrap[k, w, t]] if len(k) else k, pool]))

@@ -4,11 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from optimizers.arcs import DeliveryArcs, MoveArcs
+from optimizers.arcs import MoveArcs
 from optimizers.given import Decided
 from optimizers.milp import Model
 from optimizers.problem import Problem
 from optimizers.solution import Ints
+from optimizers.terms import DoorArcs, Terms
+
+
+@dataclass(slots=True)
+class Served:
+    """Columns of one item's deliveries: releases to doors, flows from doors to terms, pieces per line of `terms`."""
+
+    terms: Terms
+    arcs: DoorArcs
+    release: Ints
+    out_door: Ints
+    out_term: Ints
+    out_time: Ints
+    sent: Ints
+    line: Ints
 
 
 @dataclass(slots=True)
@@ -17,8 +32,7 @@ class ItemColumns:
 
     moves: MoveArcs
     move: Ints
-    deliveries: DeliveryArcs
-    delivery: Ints
+    served: Served
     pools: tuple[int, ...]
     scrap: Ints
 
