@@ -36,7 +36,9 @@ _SECRET_TEXT: Final = re.compile(
 )
 _DEPTH: Final = 6
 _LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_CHATTY: Final = ("aiokafka", "apscheduler", "cmdstanpy", "faust", "httpcore", "httpx", "matplotlib", "prophet")
+_CHATTY: Final = (
+    "aiokafka", "alembic", "apscheduler", "cmdstanpy", "faust", "httpcore", "httpx", "matplotlib", "mode", "prophet", "uvicorn",
+)  # fmt: skip
 
 
 def hide_secrets(value: Any, depth: int = _DEPTH) -> Any:
