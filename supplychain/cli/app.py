@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from supplychain import __version__
-from supplychain.cli import admin, deadletters, demo, network, plan, replay, serve, tuning
+from supplychain.cli import admin, deadletters, demo, network, plan, record, replay, serve, tuning
 from supplychain.cli.bench import commands as bench
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("partner")(serve.partner)
 app.command("replay")(replay.replay)
+app.command("record")(record.record)
+app.command("simulate")(record.simulate)
 app.command("status")(admin.status)
 app.add_typer(plan.app, name="plan")
 app.add_typer(tuning.app, name="tuning")

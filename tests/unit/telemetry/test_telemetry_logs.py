@@ -52,7 +52,7 @@ def test_the_level_is_kept(lines: io.StringIO) -> None:
 
 
 def test_libraries_speak_the_same_way(lines: io.StringIO) -> None:
-    logging.getLogger("uvicorn.error").info("started on %s", "http://me:hunter2@host", extra={"port": 8000})
+    logging.getLogger("uvicorn.error").warning("started on %s", "http://me:hunter2@host", extra={"port": 8000})
     logging.getLogger("httpx").info("HTTP Request: POST")
     (line,) = _read(lines)
     assert (line["message"], line["port"]) == ("started on http://me:***@host", 8000)
