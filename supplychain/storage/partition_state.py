@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, bindparam, delete, select, update
 
 from supplychain.domain.errors import FencedError
 from supplychain.domain.ids import derive
@@ -20,6 +20,22 @@ from supplychain.storage.tables import counts, dead_letters, findings, incidents
 from supplychain.storage.upserts import add_up, insert_new, put
 
 _KEPT_BYTES = 65_536
+_ADVANCE = (
+    update(partitions)
+    .where(
+        partitions.c.topic == bindparam("its_topic"),
+        partitions.c.partition == bindparam("its_partition"),
+        partitions.c.epoch == bindparam("its_epoch"),
+        partitions.c.cluster == bindparam("its_cluster"),
+        partitions.c.next_offset == bindparam("loaded"),
+    )
+    .values({name: bindparam(name) for name in ("next_offset", "watermark", "snapshot", "committed_wall")})
+)
+_FORGET = delete(seen_blocks).where(
+    seen_blocks.c.topic == bindparam("its_topic"),
+    seen_blocks.c.partition == bindparam("its_partition"),
+    seen_blocks.c.hour < bindparam("its_expired"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +134,18 @@ def advance(
     FencedError
         If another owner was assigned, the broker is another one, or the offset is not the one that was loaded.
     """
-    moved = connection.execute(
-        update(partitions)
-        .where(
-            partitions.c.topic == owner.topic,
-            partitions.c.partition == owner.partition,
-            partitions.c.epoch == owner.epoch,
-            partitions.c.cluster == owner.cluster,
-            partitions.c.next_offset == loaded,
-        )
-        .values(next_offset=next_offset, watermark=watermark, snapshot=snapshot, committed_wall=wall)
-    )
+    values = {
+        "its_topic": owner.topic,
+        "its_partition": owner.partition,
+        "its_epoch": owner.epoch,
+        "its_cluster": owner.cluster,
+        "loaded": loaded,
+        "next_offset": next_offset,
+        "watermark": watermark,
+        "snapshot": snapshot,
+        "committed_wall": wall,
+    }
+    moved = connection.execute(_ADVANCE, values)
     if moved.rowcount != 1:
         detail = f"{owner.topic}[{owner.partition}] is no longer owned with epoch {owner.epoch} at offset {loaded}"
         raise FencedError(
@@ -183,8 +200,7 @@ def add_seen(
         for hour, block in blocks
     ]
     insert_new(connection, seen_blocks, rows)
-    mine = (seen_blocks.c.topic == owner.topic, seen_blocks.c.partition == owner.partition)
-    connection.execute(delete(seen_blocks).where(*mine, seen_blocks.c.hour < expired))
+    connection.execute(_FORGET, {"its_topic": owner.topic, "its_partition": owner.partition, "its_expired": expired})
 
 
 def _start(connection: Connection, row: Any, cluster: str, low: int, high: int, wall: int) -> int:

@@ -32,7 +32,7 @@ from supplychain.storage.tables import (
     stock_log,
     windows,
 )
-from supplychain.storage.upserts import add_up, insert_new, put
+from supplychain.storage.upserts import add_up, add_up_rows, insert_new, put
 from supplychain.watching.delta import ChunkDelta, Correction, Spike, SpikeEnd
 
 _SUMS = ("orders", "gross", "cancelled", "refunded", "returned", "revenue_minor")
@@ -84,7 +84,7 @@ class StreamWork:
                 snapshot=snapshot,
                 wall=wall,
             )
-            add_up(connection, windows, [_window(row) for row in delta.windows], _SUMS)
+            add_up_rows(connection, windows, delta.windows, _SUMS)
             insert_new(connection, corrections, [_correction(owner, row) for row in delta.corrections])
             _add_spikes(connection, delta.spikes, group_of, tuning_version, wall)
             _end_spikes(connection, delta.spike_ends)
@@ -140,24 +140,6 @@ def _advance(connection: Connection, progress: Progress, wall: int) -> None:
         watermark=progress.watermark,
         wall=wall,
     )
-
-
-def _window(row: Any) -> dict[str, Any]:
-    return {
-        "session": row.session_id,
-        "sku": row.sku,
-        "region": row.region,
-        "channel": row.channel,
-        "due": row.due_ms,
-        "bin_start": row.bin_start,
-        "known_bin": row.known_bin,
-        "orders": row.orders,
-        "gross": row.gross_paid,
-        "cancelled": row.cancelled,
-        "refunded": row.refunded,
-        "returned": row.returned,
-        "revenue_minor": row.revenue_minor,
-    }
 
 
 def _correction(owner: Owner, row: Correction) -> dict[str, Any]:
