@@ -21,7 +21,7 @@ from streams.chunks import Chunk, Place, gathered
 from supplychain.bootstrap import Assigned, DeadLetter, Owner, Progress, Services, crash_point
 from supplychain.domain.forecast import SessionForecast
 from supplychain.messages.topics import SALES
-from supplychain.watching.delta import ChunkDelta, ForecastCue, Record
+from supplychain.watching.delta import Batch, ChunkDelta, ForecastCue
 from supplychain.watching.partition import PartitionWatch
 
 Witness = Callable[[Chunk, ChunkDelta], None]
@@ -132,8 +132,7 @@ class WatchAgent:
         """Apply the chunk to the watcher and return the commit of all that it changed, and what that is."""
         versions = self._current.get()
         watch = self._watcher(held, versions)
-        records = [Record(*row) for row in zip(chunk.offsets, chunk.values, chunk.timestamps, strict=True)]
-        delta = watch.apply(records)
+        delta = watch.apply(Batch(chunk.offsets, chunk.values, chunk.timestamps))
         snapshot = watch.snapshot()
         held.snapshot = snapshot
         commit = partial(

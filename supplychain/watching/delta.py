@@ -20,6 +20,29 @@ class Record(NamedTuple):
     stamp: int = -1
 
 
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Records as columns of equal length: a chunk is never taken apart into an object per record."""
+
+    offsets: Sequence[int]
+    values: Sequence[bytes | None]
+    stamps: Sequence[int]
+
+    @classmethod
+    def of(cls, records: Batch | Sequence[Record]) -> Batch:
+        """Return records as columns; columns as they are."""
+        if isinstance(records, Batch):
+            return records
+        return cls([one.offset for one in records], [one.value for one in records], [one.stamp for one in records])
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def record(self, at: int) -> Record:
+        """Return one record."""
+        return Record(self.offsets[at], self.values[at], self.stamps[at])
+
+
 class Bucket(StrEnum):
     """Where a record was counted. Ticks are no received events; every other record is in `RECEIVED` and one more.
 

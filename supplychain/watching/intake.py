@@ -6,7 +6,6 @@ chunks. Every verdict on a record looks at the record and at what came before it
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
@@ -17,7 +16,7 @@ import numpy.typing as npt
 from supplychain.domain.units import EARLIEST, LATEST
 from supplychain.messages.codec import SALES_DECODER
 from supplychain.messages.v1 import Sale, Tick
-from supplychain.watching.delta import Record, Rejection
+from supplychain.watching.delta import Batch, Record, Rejection
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -112,17 +111,17 @@ def _decode_one(record: Record) -> Sale | Tick | Rejection:
         return Rejection(record.offset, reason, str(fault)[:500])
 
 
-def decode(records: Sequence[Record]) -> Decoded:
+def decode(batch: Batch) -> Decoded:
     """Decode a chunk record by record; what is no payload becomes a rejection."""
     payloads: list[Sale | Tick | Rejection] | list[Sale | Tick]
-    values = [record.value for record in records]
+    values = batch.values
     try:
         # The whole chunk at once is twice as fast; any fault in it, None too, falls back to the careful way.
         if max(map(len, values), default=0) > SHALLOW_BYTES:  # type: ignore[arg-type]  # None raises TypeError
             raise ValueError
         payloads = list(map(SALES_DECODER.decode, values))  # type: ignore[arg-type]  # as above
     except (ValueError, TypeError, RecursionError):
-        payloads = [_decode_one(record) for record in records]
+        payloads = [_decode_one(batch.record(at)) for at in range(len(batch))]
     tick_at = [at for at, payload in enumerate(payloads) if type(payload) is not Sale]
     if not tick_at:
         return Decoded(payloads, list(range(len(payloads))), [], [], [])  # type: ignore[arg-type]  # all of them are sales
@@ -146,7 +145,11 @@ def _column(values: list[int]) -> Ints:
 def columns(decoded: Decoded) -> SaleColumns:
     """Lay the numbers of the sales out as columns; integers beyond 64 bits become `FAR` and fail the checks."""
     sales = decoded.sales
-    promised = [-1 if value is None else value for value in map(_promised, sales)]
+    promised = list(map(_promised, sales))
+    if promised.count(None) == len(promised):
+        promised = [-1] * len(promised)
+    else:
+        promised = [-1 if value is None else value for value in promised]
     return SaleColumns(
         position=np.array(decoded.sale_at, dtype=np.int64),
         qty=_column(list(map(_qty, sales))),

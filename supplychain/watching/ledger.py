@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 
 from supplychain.messages.v1 import Sale
 from supplychain.watching import intake
-from supplychain.watching.delta import Bucket, Finding, Record, Rejection
+from supplychain.watching.delta import Batch, Bucket, Finding, Rejection
 from supplychain.watching.intake import Decoded, Flags
 
 UNKNOWN_SKU, UNKNOWN_REGION, NOT_PAID = "unknown-sku", "unknown-region", "not-paid"
@@ -18,8 +17,8 @@ UNKNOWN_SKU, UNKNOWN_REGION, NOT_PAID = "unknown-sku", "unknown-region", "not-pa
 class Ledger:
     """Counts the records of a chunk into buckets; a record is entered exactly once."""
 
-    def __init__(self, records: Sequence[Record], decoded: Decoded) -> None:
-        self.records = records
+    def __init__(self, batch: Batch, decoded: Decoded) -> None:
+        self.batch = batch
         self.decoded = decoded
         self.counts: Counter[tuple[str, str]] = Counter()
         self.rejections: list[Rejection] = []
@@ -34,7 +33,7 @@ class Ledger:
 
     def offset(self, sale: int) -> int:
         """Return the offset of the record of a sale."""
-        return self.records[self.decoded.sale_at[sale]].offset
+        return self.batch.offsets[self.decoded.sale_at[sale]]
 
     def _bury(self, rejection: Rejection) -> None:
         self.rejections.append(rejection)
@@ -48,7 +47,7 @@ class Ledger:
     def reject_ticks(self, bad: Flags) -> None:
         """Make dead letters of the flagged ticks, and count the others."""
         for at in np.flatnonzero(bad).tolist():
-            offset = self.records[self.decoded.tick_at[at]].offset
+            offset = self.batch.offsets[self.decoded.tick_at[at]]
             self._bury(Rejection(offset, intake.IMPOSSIBLE_TIME, f"a tick at {self.decoded.ticks[at].at}"))
         self.enter(len(bad) - int(np.count_nonzero(bad)), Bucket.TICKS)
 
@@ -68,7 +67,7 @@ class Ledger:
 
     def close(self) -> dict[tuple[str, str], int]:
         """Return all counts, with `received` as what is no tick."""
-        received = len(self.records) - self.counts[Bucket.TICKS, ""]
+        received = len(self.batch) - self.counts[Bucket.TICKS, ""]
         if received:
             self.counts[Bucket.RECEIVED, ""] = received
         return {(str(bucket), reason): number for (bucket, reason), number in sorted(self.counts.items()) if number}

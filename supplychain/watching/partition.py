@@ -23,7 +23,7 @@ from supplychain.watching import snapshot as stored
 from supplychain.watching.clock import NEVER, PartitionClock, Reading
 from supplychain.watching.cues import CueBook, grid
 from supplychain.watching.dedupe import CONFLICT, FRESH, SAME, Prints, SeenIds, keys_of
-from supplychain.watching.delta import Bucket, ChunkDelta, Correction, ForecastCue, Record
+from supplychain.watching.delta import Batch, Bucket, ChunkDelta, Correction, ForecastCue, Record
 from supplychain.watching.grouping import group
 from supplychain.watching.intake import Flags, Ints, SaleColumns
 from supplychain.watching.ledger import NOT_PAID, UNKNOWN_REGION, UNKNOWN_SKU, Ledger
@@ -107,7 +107,7 @@ class PartitionWatch:
         """Event time that this partition has reached, ms; -1 before the first record."""
         return self.clock.watermark
 
-    def apply(self, records: Sequence[Record], business_now: int | None = None) -> ChunkDelta:
+    def apply(self, records: Batch | Sequence[Record], business_now: int | None = None) -> ChunkDelta:
         """Take a chunk of records into account and return all that changes.
 
         Parameters
@@ -120,21 +120,22 @@ class PartitionWatch:
         """
         if not records:
             return ChunkDelta(watermark=self.watermark, seen_from=self.clock.oldest(self.watermark))
-        decoded = intake.decode(records)
+        batch = Batch.of(records)
+        decoded = intake.decode(batch)
         sales = intake.columns(decoded)
-        ledger = Ledger(records, decoded)
+        ledger = Ledger(batch, decoded)
         impossible = intake.impossible(sales)
         sound = ~np.logical_or.reduce(list(impossible.values()))
         ticks = np.array([min(max(tick.at, -1), intake.FAR) for tick in decoded.ticks], dtype=np.int64)
         before = self.watermark
         reading = self.clock.read(
-            len(records),
+            len(batch),
             np.array(decoded.tick_at, dtype=np.int64),
             ticks,
             sales.position,
             sales.occurred,
             sound,
-            None if business_now is None else _business(records, business_now),
+            None if business_now is None else _business(batch, business_now),
         )
         for reason, flags in impossible.items():
             ledger.reject(flags, reason)
@@ -195,12 +196,13 @@ class PartitionWatch:
         oldest = self.clock.oldest_at(watermark[chosen])
         cuts = [0, *(np.flatnonzero(np.diff(oldest)) + 1).tolist(), chosen.size]
         blocks: list[tuple[int, bytes]] = []
+        ids = list(map(_event_id, ledger.sales))
         for start, end in pairwise(cuts):
             part = chosen[start:end]
             if not part.size:
                 continue
             self.seen.forget(int(oldest[start]))
-            keys = keys_of(list(map(_event_id, map(ledger.sales.__getitem__, part.tolist()))))
+            keys = keys_of(ids if part.size == len(ids) else [ids[at] for at in part.tolist()])
             verdict, packed = self.seen.admit(keys, prints[part], sales.occurred[part])
             blocks.extend(packed)
             again = np.zeros(alive.size, dtype=np.bool_)
@@ -317,7 +319,7 @@ def _kinds(sales: list[Sale]) -> Ints:
     return kinds
 
 
-def _business(records: Sequence[Record], now: int) -> Ints:
+def _business(batch: Batch, now: int) -> Ints:
     """Return the business time of live records: the broker's stamp, or `now` where it has none or is ahead of it."""
-    stamps = np.array([record.stamp for record in records], dtype=np.int64)
+    stamps = np.array(batch.stamps, dtype=np.int64)
     return np.where((stamps >= 0) & (stamps <= now), stamps, now)

@@ -8,6 +8,7 @@ from supplychain.domain.units import iso
 from supplychain.messages.codec import encode
 from supplychain.messages.v1 import Sale, SaleKind, Tick
 from supplychain.watching import Record
+from supplychain.watching.delta import Batch
 from supplychain.watching.intake import decode, depth
 from tests.unit.watching.watching_rig import HOUR, MINUTE, T0, apply, records, sale, totals, watch
 
@@ -98,7 +99,7 @@ def test_brackets_in_text_are_no_depth(size: int) -> None:
 
 def test_the_quick_and_the_careful_way_read_the_same() -> None:
     good: list[Sale | Tick | bytes] = [sale(1, T0), Tick(at=T0), sale(2, T0, kind=SaleKind.RETURNED)]
-    quick, careful = decode(records(good)), decode(records([*good, b"{"]))
+    quick, careful = decode(Batch.of(records(good))), decode(Batch.of(records([*good, b"{"])))
     assert (quick.sales, quick.sale_at, quick.ticks, quick.tick_at) == (
         careful.sales,
         careful.sale_at,
