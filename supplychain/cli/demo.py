@@ -73,7 +73,6 @@ def demo(
         parent.wait(
             lambda: answers(settings.partner_url + "/health") and answers(settings.web_url + "/healthz"),
             "web and partner",
-            60.0,
         )
         began = time.monotonic()
         _play(services, evening, quiet=json)

@@ -21,7 +21,7 @@ from supplychain.cli.context import Config, settings_of
 from supplychain.cli.demo import free_port, fresh
 from supplychain.cli.output import Json, errors, moment, pairs, screen, show_json
 from supplychain.cli.setup import prepare, read_network
-from supplychain.domain.errors import InvalidInputError, NotFoundError
+from supplychain.domain.errors import InvalidInputError, NotFoundError, UnavailableError
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Tuning, parse
 from supplychain.domain.units import MINUTE, SECOND, parse_iso
@@ -80,7 +80,13 @@ def replay(
     source = _source(kind, file, since, until, seed, network)
     with tempfile.TemporaryDirectory(prefix="supplychain-replay-") as spare:
         where = data_dir or Path(spare) / "data"
-        summary = _run(source, _settings(settings_of(config, None), where, seed, source.starts_at), pace, quiet=json)
+        settings = _settings(settings_of(config, None), where, seed, source.starts_at)
+        try:
+            summary = _run(source, settings, pace, quiet=json)
+        except UnavailableError as fault:
+            if data_dir is None:
+                fault.way_out = "replay again with --data-dir DIR, and see the logs in it"
+            raise
     summary = {"file": file.name, "format": kind.value, **summary}
     if json:
         show_json(summary)
@@ -187,7 +193,7 @@ def _run(source: Source, settings: Settings, pace: float | None, *, quiet: bool)
     try:
         prepare(services, source.catalogue, source.tuning, "replay", history_seed=None)
         parent.start()
-        parent.wait(lambda: _up(settings), "web and partner", 60.0)
+        parent.wait(lambda: _up(settings), "web and partner")
         began = time.monotonic()
         _play(services, source, pace, quiet=quiet)
         return _accounted(services.board.summary(), source, time.monotonic() - began)

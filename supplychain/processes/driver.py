@@ -24,7 +24,8 @@ from supplychain.messages.topics import ENGAGEMENT, SALES, STOCK
 from supplychain.planning.request import safe_cut
 from supplychain.processes.ticker import send_tick
 
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 600.0
+"""A busy machine may take minutes; business time waits, so patience costs nothing but the news of a failure."""
 _POLL_SECONDS = 0.004
 
 
@@ -65,7 +66,7 @@ class Driver:
         Raises
         ------
         UnavailableError
-            If a part of the service does not get on for two minutes; it names what is waited for.
+            If a part of the service does not get on for ten minutes; it names what is waited for.
         """
         began = time.monotonic()
         at = floor_to(starts_at, self._grid)

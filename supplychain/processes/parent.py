@@ -23,7 +23,7 @@ from supplychain.settings import Settings
 from supplychain.telemetry import log
 
 _log = log(__name__)
-_READY_SECONDS = 30.0
+_READY_SECONDS = 300.0
 _GRACE_SECONDS = 20.0
 _LONGEST_PAUSE = 15.0
 _STEADY_SECONDS = 30.0
