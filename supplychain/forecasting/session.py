@@ -186,8 +186,13 @@ class SessionForecast:
         return Moments(mean, self._dispersion * mean + self._shared * mean * mean)
 
     def _in_region(self, orders: Moments, share: float) -> Moments:
-        spread = share * (1.0 - share) / (self._concentration + 1.0)
-        return orders.thinned(share, spread).compounded(*self._basket)
+        """Moments of the pieces of a region: `Moments.thinned` by an uncertain share, then `compounded`, in one step."""
+        mean, variance, other = orders.mean, orders.variance, share * (1.0 - share)
+        pairs = max(0.0, variance + mean * mean - mean)
+        thinned = share * share * variance + other * (mean + pairs / (self._concentration + 1.0))
+        size, square = self._basket
+        within = max(0.0, square - size * size)
+        return Moments(share * mean * size, share * mean * within + thinned * size * size)
 
 
 @dataclass(frozen=True, slots=True)

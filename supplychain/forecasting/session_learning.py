@@ -1,7 +1,7 @@
 """Learning a session's effects, rates, baskets and tempering from what past sessions did.
 
-Effects come from what happened (the audience that came); rates and tempering from what was planned, since that is all a
-running session may count on. An item that was sold out for a while teaches by its other minutes only.
+Effects and rates come from what happened, the audience that came; tempering from what was known at each checkpoint, since that is
+all a running session may count on. An item that was sold out for a while teaches by its other minutes only.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 
 from supplychain.domain.network import Catalogue
 from supplychain.domain.past import PastSession, SoldMinute
+from supplychain.forecasting.audience import audience_until, learn_trust
 from supplychain.forecasting.exposure import MINUTE_MS, WEAKEST, ExposureEffects, events_of, moment_of
 from supplychain.forecasting.exposure_learning import (
     AFTERGLOW,
@@ -44,7 +45,10 @@ LEAST_ITEMS = 200  # past items of a category before it has a tempering of its o
 
 @dataclass(frozen=True, slots=True)
 class _Items:
-    """Past items, one row each: N names, N x T minutes (padded), N x T x F covariates."""
+    """Past items, one row each: N names, N x T minutes (padded), N x T x F covariates.
+
+    `ahead` is N x C: the audience of the rest over the plan, as it was expected at each of the checkpoints `ELAPSED`.
+    """
 
     skus: list[str]
     hosts: list[str]
@@ -55,6 +59,7 @@ class _Items:
     pieces: Floats
     happened: Floats
     planned: Floats
+    ahead: Floats
     running: Flags
     observed: Flags
 
@@ -68,26 +73,30 @@ def learn_sessions(past: Sequence[PastSession], catalogue: Catalogue) -> Session
         Prices and categories of the SKUs; sessions come with their own plan.
     """
     audience = _audience_shape(past)
-    items = _items(past, catalogue, audience)
+    trust = rounded(learn_trust(past, audience, ELAPSED))
+    items = _items(past, catalogue, audience, trust)
     if items is None:
         return SessionLessons()
     learned = learn_effects(SessionLog(items.orders, items.happened, items.observed, NAMES), prior=AS_PLANNED_LOG)
     effects = _rounded_effects(learned)
     exposure = np.where(items.running, learned.exposure(items.planned), 0.0)
+    came = np.where(items.running, learned.exposure(items.happened), 0.0)
     whole = np.maximum(exposure.sum(axis=1), 1e-9)
-    effort = items.expected * np.where(items.observed, exposure, 0.0).sum(axis=1) / whole
+    effort = items.expected * np.where(items.observed, came, 0.0).sum(axis=1) / whole
     orders = np.where(items.observed, items.orders, 0.0).sum(axis=1)
     rates, hosts = learn_rates(items.skus, items.hosts, orders, effort)
     believed = cross_fitted_rates(items.skus, items.hosts, orders, effort)
-    rate = believed * items.expected / whole
+    rate = (believed * items.expected / whole)[:, None]
+    ahead = items.ahead**effects.audience_power
     return SessionLessons(
         effects=effects,
         errors={name: rounded(error) for name, error in zip(NAMES, learned.errors, strict=True)},
         rates={name: rounded(value) for name, value in sorted(rates.items())},
         hosts={name: rounded(value) for name, value in sorted(hosts.items())},
-        tempering=_temperings(items, exposure * rate[:, None], learned.dispersion),
+        tempering=_temperings(items, came * rate, exposure * rate, ahead, learned.dispersion),
         baskets=_baskets(items),
         audience=tuple(rounded(factor) for factor in audience),
+        trust=trust,
         sessions=len(past),
         orders=int(orders.sum()),
     )
@@ -125,7 +134,7 @@ def _audience_shape(past: Sequence[PastSession]) -> tuple[float, ...]:
     return tuple(float(factor) for factor in np.clip(sums / seen, 0.05, 20.0))
 
 
-def _items(past: Sequence[PastSession], catalogue: Catalogue, audience: Sequence[float]) -> _Items | None:
+def _items(past: Sequence[PastSession], catalogue: Catalogue, audience: Sequence[float], trust: float) -> _Items | None:
     rows = [
         (one, item) for one in past for item in one.session.items if one.session.ends_at - one.session.starts_at > 0
     ]
@@ -167,6 +176,7 @@ def _items(past: Sequence[PastSession], catalogue: Catalogue, audience: Sequence
         pieces=pieces,
         happened=happened,
         planned=planned,
+        ahead=np.array([_ahead(one, audience, trust) for one, _ in rows]),
         running=running,
         observed=observed,
     )
@@ -206,16 +216,31 @@ def _seen_audience(one: PastSession, covariates: Floats, minutes: int) -> None:
             covariates[minute, 0] = np.log(min(20.0, max(0.05, viewers / usual)))
 
 
-def _temperings(items: _Items, expected: Floats, dispersion: float) -> dict[str, Tempering]:
-    """Tempering over all and by category, from items that could be bought all the time."""
+def _ahead(one: PastSession, usual: Sequence[float], trust: float) -> list[float]:
+    """Audience of the rest over the plan, as it was expected at each checkpoint."""
+    start, length = one.session.starts_at, one.session.ends_at - one.session.starts_at
+    looks = [start + round(length * share) for share in ELAPSED]
+    return [audience_until(one.session, usual, one.viewers, look, trust).ahead for look in looks]
+
+
+def _temperings(
+    items: _Items, came: Floats, expected: Floats, ahead: Floats, dispersion: float
+) -> dict[str, Tempering]:
+    """Tempering over all and by category, from items that could be bought all the time.
+
+    Parameters
+    ----------
+    came, expected
+        Orders expected of each minute at the believed rate, with the audience that came and with the planned one.
+    """
     whole: Flags = np.asarray(~(items.running & ~items.observed).any(axis=1), dtype=bool)
     lengths = items.running.sum(axis=1)
     minute = np.arange(items.orders.shape[1])
     past, rest, sold, left = (np.zeros((len(lengths), len(ELAPSED))) for _ in range(4))
     for place, share in enumerate(ELAPSED):
         before = minute[None, :] < np.round(share * lengths)[:, None]
-        past[:, place] = np.where(before, expected, 0.0).sum(axis=1)
-        rest[:, place] = np.where(before, 0.0, expected).sum(axis=1)
+        past[:, place] = np.where(before, came, 0.0).sum(axis=1)
+        rest[:, place] = np.where(before, 0.0, expected).sum(axis=1) * ahead[:, place]
         sold[:, place] = np.where(before, items.orders, 0.0).sum(axis=1)
         left[:, place] = np.where(before, 0.0, items.orders).sum(axis=1)
     categories = np.array(items.categories, dtype=object)
@@ -227,7 +252,7 @@ def _temperings(items: _Items, expected: Floats, dispersion: float) -> dict[str,
         if rows.sum() < (1 if name == ALL else LEAST_ITEMS):
             continue
         seen = Checkpoints(past[rows], rest[rows], sold[rows], left[rows])
-        shape = learn_shape(expected[rows].sum(axis=1), items.orders[rows].sum(axis=1))
+        shape = learn_shape(came[rows].sum(axis=1), items.orders[rows].sum(axis=1))
         chosen = learn_tempering(seen, shape, dispersion)
         found[name] = Tempering(*(rounded(value) for value in asdict(chosen).values()))
     return found

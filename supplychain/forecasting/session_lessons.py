@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from supplychain.forecasting.audience import TRUST
 from supplychain.forecasting.exposure import AS_PLANNED, ExposureEffects
 from supplychain.forecasting.returns import LossModel, loss_document, losses_from
 from supplychain.forecasting.tempering import Tempering
@@ -45,6 +46,8 @@ class SessionLessons:
         By category.
     audience
         Usual audience by equal parts of a session over the planned one; empty when it was never sampled.
+    trust
+        How much of an audience over its plan stays.
     sessions, orders
         How much was seen.
     """
@@ -56,6 +59,7 @@ class SessionLessons:
     tempering: Mapping[str, Tempering] = field(default_factory=dict)
     baskets: Mapping[str, Basket] = field(default_factory=dict)
     audience: tuple[float, ...] = ()
+    trust: float = TRUST
     sessions: int = 0
     orders: int = 0
 

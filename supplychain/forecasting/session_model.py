@@ -10,7 +10,8 @@ from functools import lru_cache
 
 from supplychain.domain.network import Catalogue, Session, SessionItem
 from supplychain.domain.tuning import Forecast
-from supplychain.forecasting.exposure import ExposureCurve, exposure_curve
+from supplychain.forecasting.audience import UNSEEN, Audience
+from supplychain.forecasting.exposure import MINUTE_MS, ExposureCurve, exposure_curve
 from supplychain.forecasting.session import SessionForecast, SessionForecaster, SessionPrior
 from supplychain.forecasting.session_lessons import Basket, SessionLessons
 from supplychain.forecasting.show_plan import run_of_show, usual_price
@@ -52,6 +53,7 @@ class SessionModel:
         orders: Mapping[str, int] | None = None,
         units: Mapping[str, int] | None = None,
         censored_ms: int = 0,
+        audience: Audience = UNSEEN,
     ) -> SessionForecast | None:
         """Return what an item will still sell from `at` on, None when it is not on the schedule.
 
@@ -61,15 +63,25 @@ class SessionModel:
             Gross orders and pieces so far, by region.
         censored_ms
             How long it could not be bought up to `at`: those minutes teach nothing.
+        audience
+            Of the session, as known at `at`.
         """
         planned = self.plan(session_id, sku)
         if planned is None:
             return None
         item = SessionForecaster(*planned)
-        item.advance(max(at - censored_ms, item.seen_ms))
+        power, until = self.lessons.effects.audience_power, max(at - censored_ms, item.seen_ms)
+        pace = 1.0
+        for start, ratio in audience.minutes:
+            if start >= until:
+                break
+            item.advance(start, pace)
+            pace = ratio**power
+            item.advance(min(start + MINUTE_MS, until), pace)
+        item.advance(until, pace)
         for region, count in sorted((orders or {}).items()):
             item.observe(region, count, (units or {}).get(region, count))
-        return item.forecast(at)
+        return item.forecast(at, audience.ahead**power)
 
     def _make(self, session_id: str, sku: str) -> tuple[SessionPrior, ExposureCurve]:
         session = self._catalogue.sessions[session_id]

@@ -20,7 +20,9 @@ LEVELS = (0.1, 0.5, 0.9)
 KAPPAS = (0.0, 0.03, 0.06, 0.1, 0.2, 0.35, 0.5, 0.75, 1.0)
 DISPERSIONS = (1.0, 1.5, 2.5, 4.0, 7.0)
 SPREADS = (0.0, 0.15, 0.3, 0.45)
-MOST_SESSIONS = 400  # enough to tell tempering apart; more only costs time
+OPTIMISM = 0.02  # sessions that taught the spread are covered better by it than those that come
+AFFORDED = 1.02  # what honest coverage may cost of the loss
+MOST_SESSIONS = 2_000  # enough to tell tempering apart; more only costs time
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +91,8 @@ def learn_tempering(seen: Checkpoints, shape: float, dispersion: float = 1.0, ca
     if not seen.sold.size:
         return Tempering(shape=shape, dispersion=dispersion)
     if len(seen.sold) > MOST_SESSIONS:
-        every = -(-len(seen.sold) // MOST_SESSIONS)
-        seen = Checkpoints(seen.past[::every], seen.rest[::every], seen.sold[::every], seen.remaining[::every])
+        some = np.arange(MOST_SESSIONS) * len(seen.sold) // MOST_SESSIONS
+        seen = Checkpoints(seen.past[some], seen.rest[some], seen.sold[some], seen.remaining[some])
     start = Tempering(shape, 0.0, dispersion, 0.0)
     alone = _best_spread(seen, start)
     floor = checkpoint_losses(seen, alone)
@@ -100,7 +102,7 @@ def learn_tempering(seen: Checkpoints, shape: float, dispersion: float = 1.0, ca
         losses = checkpoint_losses(seen, candidate)
         if float(losses.sum()) < lowest and bool(np.all(losses <= caution * floor + 1e-12)):
             found, lowest = candidate, float(losses.sum())
-    return _honest(seen, found, caution)
+    return _honest(seen, found, caution * floor + 1e-12)
 
 
 def checkpoint_losses(seen: Checkpoints, tempering: Tempering) -> Floats:
@@ -119,18 +121,18 @@ def _judged(seen: Checkpoints, tempering: Tempering) -> tuple[Floats, Floats]:
     return np.asarray(2.0 * loss / len(LEVELS) / whole), np.asarray(inside.mean(axis=0))
 
 
-def _honest(seen: Checkpoints, found: Tempering, caution: float) -> Tempering:
+def _honest(seen: Checkpoints, found: Tempering, floor: Floats) -> Tempering:
     """Among spreads that cost next to nothing, the one whose interval covers what it promises at every checkpoint.
 
     The loss is flat around its minimum, coverage is not. Only a learned update is adjusted: without one the spread is the
-    prior's own.
+    prior's own. `floor` is the loss at each checkpoint that must still be kept.
     """
     if found.kappa == 0.0:
         return found
-    promise = LEVELS[-1] - LEVELS[0]
+    promise = LEVELS[-1] - LEVELS[0] + OPTIMISM
     limit, covered = _judged(seen, found)
     best, nearest = found, float(np.sum((covered - promise) ** 2))
-    for width, ahead, shape in product((0.5, 0.75, 1.0, 1.3), (0.0, 0.08, 0.16, 0.25), (0.8, 1.0)):
+    for width, ahead, shape in product((0.35, 0.5, 0.75, 1.0, 1.3), (0.0, 0.08, 0.16, 0.25), (0.7, 0.85, 1.0)):
         trial = replace(
             found,
             dispersion=max(1.0, found.dispersion * width),
@@ -139,7 +141,8 @@ def _honest(seen: Checkpoints, found: Tempering, caution: float) -> Tempering:
         )
         losses, covered = _judged(seen, trial)
         miss = float(np.sum((covered - promise) ** 2))
-        if miss < nearest and float(losses.sum()) <= (2.0 - caution) ** 4 * float(limit.sum()):
+        cheap = float(losses.sum()) <= AFFORDED * float(limit.sum()) and bool(np.all(losses <= floor))
+        if miss < nearest and cheap:
             best, nearest = trial, miss
     return best
 

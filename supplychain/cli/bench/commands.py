@@ -98,15 +98,16 @@ def forecast(
 @app.command()
 def session(
     sessions: Annotated[int, typer.Option(min=10)] = 1_000,
-    training: Annotated[int, typer.Option(min=10)] = 600,
+    training: Annotated[int, typer.Option(help="Past sessions to learn from.", min=10)] = 1_500,
     seed: Annotated[int, typer.Option(min=0)] = 7,
     data: Data = None,
+    kind: Annotated[str, typer.Option("--format", help="Format of the data: online-retail.")] = "online-retail",
     json: Json = False,
 ) -> None:
     """Judge session forecasts at 10, 25, 50 and 75 % elapsed, and the safety check on real days."""
     from supplychain.cli.bench import bench_session as bench
 
-    rows = bench.run(sessions, training, seed, _there(data) if data else None)
+    rows = bench.run(sessions, training, seed, _there(data) if data else None, kind)
     _shown([dict(row) for row in rows], "Session", json=json)
 
 

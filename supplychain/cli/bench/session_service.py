@@ -16,6 +16,7 @@ from supplychain.cli.bench.session_generator import MINUTES, START_MS, Evenings
 from supplychain.domain.network import Catalogue, Region, Session, SessionItem, ShowSlot, Sku, SlotKind
 from supplychain.domain.past import PastSession, SoldMinute
 from supplychain.domain.tuning import Forecast
+from supplychain.forecasting.audience import UNSEEN, audience_until
 from supplychain.forecasting.exposure import AS_PLANNED, MINUTE_MS, exposure_curve
 from supplychain.forecasting.session_learning import learn_sessions
 from supplychain.forecasting.session_lessons import SessionLessons
@@ -65,14 +66,26 @@ def taught_by(past: Evenings) -> SessionLessons:
             for minute, orders in enumerate(past.orders[number])
             if orders
         )
-        shown = past.viewers[number] * np.exp(past.planned[number, :, 0])
-        viewers = tuple((START_MS + m * MINUTE_MS, float(VIEWERS * shown[m])) for m in range(MINUTES))
-        told.append(PastSession(session, minutes, viewers, {}, START_MS + MINUTES * MINUTE_MS))
+        told.append(PastSession(session, minutes, _viewers(past, number), {}, START_MS + MINUTES * MINUTE_MS))
     return learn_sessions(told, catalogue_of(past, sessions))
 
 
-def service_forecasts(of: Evenings, lessons: SessionLessons, elapsed: Sequence[float]) -> list[tuple[Floats, Floats]]:
-    """Mean and variance of the remaining orders at each checkpoint, as the stream forecasts them from cumulative orders."""
+def _viewers(of: Evenings, number: int) -> tuple[tuple[int, float], ...]:
+    """Viewers of each minute, as they came."""
+    shown = VIEWERS * of.viewers[number] * np.exp(of.planned[number, :, 0])
+    return tuple((START_MS + minute * MINUTE_MS, float(shown[minute])) for minute in range(MINUTES))
+
+
+def service_forecasts(
+    of: Evenings, lessons: SessionLessons, elapsed: Sequence[float], *, heard: bool = True
+) -> list[tuple[Floats, Floats]]:
+    """Mean and variance of the remaining orders at each checkpoint, as the service forecasts them from cumulative orders.
+
+    Parameters
+    ----------
+    heard
+        Whether the audience so far is known.
+    """
     sessions = planned_sessions(of, "test")
     model = SessionModel(catalogue_of(of, sessions), Forecast(), lessons)
     out = []
@@ -81,7 +94,11 @@ def service_forecasts(of: Evenings, lessons: SessionLessons, elapsed: Sequence[f
         found = np.zeros((2, len(sessions)))
         for place, session in enumerate(sessions):
             sold = int(of.orders[place, :cut].sum())
-            left = model.forecast(session.session, of.products[place], START_MS + cut * MINUTE_MS, {"all": sold})
+            now = START_MS + cut * MINUTE_MS
+            seen = (
+                audience_until(session, lessons.audience, _viewers(of, place), now, lessons.trust) if heard else UNSEEN
+            )
+            left = model.forecast(session.session, of.products[place], now, {"all": sold}, audience=seen)
             if left is not None:
                 found[:, place] = left.orders.mean, left.orders.variance
         out.append((found[0], found[1]))

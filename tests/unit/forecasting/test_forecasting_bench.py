@@ -8,6 +8,8 @@ import pytest
 
 from supplychain.cli.bench import bench_session, forecast
 from supplychain.cli.bench.session_generator import evenings, lines_of
+from supplychain.cli.bench.session_service import service_forecasts, taught_by
+from supplychain.domain.errors import InvalidInputError
 from supplychain.forecasting.items import ItemSettings
 
 SMALL = ItemSettings(trees=10, least_rows=10, threads=1, leaves=7)
@@ -85,16 +87,27 @@ def test_synthetic_evenings_follow_their_seed_and_lose_what_live_sales_lose() ->
 
 def test_bench_session_beats_prior_and_pro_rata_on_a_small_run() -> None:
     past, test = evenings(120, 7), evenings(60, 8)
-    learned = bench_session.Lessons.learn(past)
-    rows = bench_session.remaining_rows(learned, test, past)
+    lessons = taught_by(past)
+    forecasts = service_forecasts(test, lessons, bench_session.ELAPSED)
+    rows = bench_session.remaining_rows(lessons, forecasts, test, past)
     at_half = {row["model"]: row["wql"] for row in rows if row["elapsed"] == 0.5}
     assert at_half["learned effects"] < 0.7 * min(at_half["prior only"], at_half["pro-rata"])
     assert {row["elapsed"] for row in rows} == {0.1, 0.25, 0.5, 0.75}
-    net = {row["model"]: row["wql"] for row in bench_session.net_rows(learned, past, test, 7)}
+    net = {row["model"]: row["wql"] for row in bench_session.net_rows(forecasts[2], past, test, 7)}
     assert net["net: learned hazards"] < net["net: flat rate per category"]
-    (speed,) = bench_session.speed_rows(learned, regions=3, rounds=20)
-    assert speed["state_bytes"] < 1_000
+    for speed in bench_session.speed_rows((1, 3), rounds=20):
+        assert speed["state_bytes"] < 1_000
     json.dumps(rows)
+
+
+def test_the_audience_that_came_is_worth_hearing() -> None:
+    past, test = evenings(120, 7), evenings(60, 8)
+    lessons = taught_by(past)
+    assert lessons.trust > 0.7, "audiences of these evenings wander and do not come back"
+    told = service_forecasts(test, lessons, (0.5,), heard=True)[0]
+    deaf = service_forecasts(test, lessons, (0.5,), heard=False)[0]
+    actual = test.orders[:, 60:].sum(axis=1)
+    assert np.abs(told[0] - actual).sum() < np.abs(deaf[0] - actual).sum()
 
 
 def test_real_days_are_never_worse_than_the_prior(tmp_path: Path) -> None:
@@ -103,3 +116,5 @@ def test_real_days_are_never_worse_than_the_prior(tmp_path: Path) -> None:
         wql = {row["model"]: row["wql"] for row in rows if row["elapsed"] == elapsed}
         assert wql["tempered"] <= 1.02 * wql["prior only"]
         assert math.isfinite(wql["pro-rata"])
+    with pytest.raises(InvalidInputError, match="unknown format"):
+        bench_session.intraday_rows(tmp_path / "shop.parquet", kind="excel")

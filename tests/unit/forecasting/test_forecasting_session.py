@@ -214,3 +214,16 @@ def test_impossible_priors_are_refused(change: dict[str, object]) -> None:
 def test_negative_counts_are_refused() -> None:
     with pytest.raises(ValueError, match="gross counts"):
         SessionForecaster(PRIOR, FLAT).observe("CN-ZJ", -1, 0)
+
+
+def test_moments_of_a_region_equal_thinning_then_compounding() -> None:
+    prior = replace(PRIOR, basket_mean=1.4, basket_square=3.0, dispersion=2.0, future_cv=0.3)
+    item = SessionForecaster(prior, FLAT)
+    item.advance(at(30))
+    item.observe("CN-ZJ", 40, 70)
+    left = item.forecast(at(30))
+    for name, share in zip(left._names, left._shares, strict=True):
+        spread = share * (1.0 - share) / (left._concentration + 1.0)
+        slow = left.orders.thinned(share, spread).compounded(*left._basket)
+        fast = left.regions()[name]
+        assert (fast.mean, fast.variance) == pytest.approx((slow.mean, slow.variance))
