@@ -80,6 +80,7 @@ def assemble(settings: Settings, services: Services, *agents: Agent, group: str 
         services.broker.bootstrap,
         intake,
         data_dir=settings.data_dir / "faust",
+        poll_records=broker.chunk_records,
         commit_seconds=broker.commit_interval_seconds,
         session_seconds=broker.session_timeout_seconds,
     )

@@ -29,9 +29,9 @@ class BrokerSettings(_Section):
     url: str = ""
     replication: int = Field(default=1, ge=1, le=9)
     commit_interval_seconds: float = Field(default=0.5, gt=0, le=60)
-    chunk_records: int = Field(default=5_000, ge=1, le=100_000)
+    chunk_records: int = Field(default=20_000, ge=1, le=100_000)
     chunk_bytes: int = Field(default=4 * 1024 * 1024, ge=1_024)
-    session_timeout_seconds: float = Field(default=10.0, ge=1, le=600)
+    session_timeout_seconds: float = Field(default=6.0, ge=1, le=600)
 
 
 class DatabaseSettings(_Section):

@@ -44,6 +44,20 @@ class Chunk:
             Entry(last),
         )
 
+    def part(self, start: int, stop: int) -> Self:
+        """Return the records at positions start to stop as a chunk with an entry of its own."""
+        offsets = self.offsets[start:stop]
+        return type(self)(
+            self.topic,
+            self.partition,
+            offsets,
+            self.values[start:stop],
+            self.keys[start:stop],
+            self.timestamps[start:stop],
+            self.headers[start:stop],
+            Entry(offsets[-1]),
+        )
+
     @property
     def first(self) -> int:
         """Offset of the first record."""
@@ -127,12 +141,18 @@ def cut(topic: str, partition: int, records: Sequence[Any], most_records: int, m
     Chunk
         In order; together they hold every record once.
     """
-    ends = list(accumulate(len(record.value or b"") + len(record.key or b"") for record in records))
+    whole = Chunk.of(topic, partition, records)
+    sizes = [len(value or b"") for value in whole.values]
+    weight = sum(sizes) + sum(len(key) for key in whole.keys if key)
+    if len(whole) <= most_records and weight <= most_bytes:
+        yield whole
+        return
+    ends = list(accumulate(size + len(key or b"") for size, key in zip(sizes, whole.keys, strict=True)))
     start = 0
-    while start < len(records):
-        stop = min(start + most_records, len(records))
+    while start < len(whole):
+        stop = min(start + most_records, len(whole))
         before = ends[start - 1] if start else 0
         while stop - start > 1 and ends[stop - 1] - before > most_bytes:
             stop = start + (stop - start) // 2
-        yield Chunk.of(topic, partition, records[start:stop])
+        yield whole.part(start, stop)
         start = stop

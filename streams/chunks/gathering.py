@@ -11,7 +11,7 @@ from typing import Any
 from streams.chunks.chunk import Chunk, joined
 
 
-async def gathered(stream: Any, most_records: int = 10_000) -> AsyncIterator[Chunk]:
+async def gathered(stream: Any, most_records: int = 20_000) -> AsyncIterator[Chunk]:
     """Iterate over an agent's stream of chunks, joining those of a partition that are waiting already.
 
     Faust waits for the work in hand, when partitions go, by the last chunk it has given out: that one stays open until the

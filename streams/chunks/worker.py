@@ -94,7 +94,7 @@ def faust_settings(
         "consumer_max_fetch_size": fetch_bytes,
         "consumer_auto_offset_reset": "earliest",
         "consumer_group_instance_id": instance,
-        "stream_buffer_maxsize": 16,  # counts chunks
+        "stream_buffer_maxsize": 10,  # counts chunks
         "stream_wait_empty": True,  # a chunk in work is finished before its partition goes
         "stream_recovery_delay": 0.0,
         "worker_redirect_stdouts": False,
