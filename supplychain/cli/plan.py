@@ -1,4 +1,4 @@
-"""`supplychain plan`: list, show, approve, reject, edit, release, run."""
+"""`supplychain plan`: list, show, approve, reject, edit, release, cancel, run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from supplychain.cli.context import ActorName, Config, DataDir, Reason, actor, o
 from supplychain.cli.output import Json, moment, money, pairs, screen, show_json, table
 from supplychain.domain.errors import ConflictError
 from supplychain.domain.plan import PlanLine
+from supplychain.planning import cancel as cancelling
 from supplychain.planning import release as releasing
 from supplychain.planning import request, review
 from supplychain.planning.ports import PlanFilter
@@ -18,7 +19,7 @@ from supplychain.planning.present import line_document
 from supplychain.planning.propose import propose
 from supplychain.planning.shortages import KINDS, shortages_by_item
 
-app = typer.Typer(help="Plans: look, approve, reject, edit, release, run.", no_args_is_help=True)
+app = typer.Typer(help="Plans: look, approve, reject, edit, release, cancel, run.", no_args_is_help=True)
 PlanId = Annotated[str, typer.Argument(help="Plan id, or its beginning.")]
 Lines = Annotated[
     list[str] | None, typer.Option("--line", help="Only these lines; repeat. All open ones when left out.")
@@ -175,6 +176,23 @@ def release(
     with opened(config, data_dir) as services:
         names = _full(services, plan, line)
         done = releasing.release(services.store, plan, names, actor=actor(actor_name), reason=reason, wall=wall_now)
+    _shown(done, json=json)
+
+
+@app.command()
+def cancel(
+    plan: PlanId,
+    line: Lines = None,
+    reason: Reason = "",
+    actor_name: ActorName = "",
+    config: Config = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Cancel released movements that have not left; both warehouses are told, and a reason is wanted."""
+    with opened(config, data_dir) as services:
+        names = _full(services, plan, line)
+        done = cancelling.cancel(services.store, plan, names, actor=actor(actor_name), reason=reason, wall=wall_now)
     _shown(done, json=json)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Literal
 
 from supplychain.domain.ids import derive
 from supplychain.domain.network import Catalogue
@@ -29,10 +30,17 @@ def send(tx: Tx, lines: Sequence[PlanLine], *, at: int, wall: int) -> None:
         if line.kind is LineKind.ORDER and line.supplier:
             by_supplier[line.supplier, line.plan].append(line)
         else:
-            for message in _movements(line, at):
+            for message in _movements(line, at, "create", 1):
                 tx.bridge.send(message, wall)
     for (supplier, plan), own in sorted(by_supplier.items()):
         tx.bridge.send(_order(catalogue, supplier, plan, own, at), wall)
+
+
+def recall(tx: Tx, lines: Sequence[PlanLine], *, at: int, wall: int) -> None:
+    """Put the cancellation of released movements into the outbox, behind the events that it takes back."""
+    for line in lines:
+        for message in _movements(line, at, "cancel", 2):
+            tx.bridge.send(message, wall)
 
 
 def _order(catalogue: Catalogue, supplier: str, plan: str, lines: Sequence[PlanLine], at: int) -> Message:
@@ -73,17 +81,17 @@ def _order(catalogue: Catalogue, supplier: str, plan: str, lines: Sequence[PlanL
     )
 
 
-def _movements(line: PlanLine, at: int) -> list[Message]:
-    """The two legs of a movement, each keyed and ordered by its own warehouse."""
+def _movements(line: PlanLine, at: int, action: Literal["create", "cancel"], version: int) -> list[Message]:
+    """The two legs of a movement, each keyed and ordered by its own warehouse; a version supersedes the one before."""
     movement_id = derive("movement", line.line)
     messages = []
     for leg, warehouse in (("out", line.origin or ""), ("in", line.destination)):
         payload = Movement(
             movement_id=movement_id,
             leg="out" if leg == "out" else "in",
-            version=1,
-            supersedes=None,
-            action="create",
+            version=version,
+            supersedes=derive("allocation", movement_id, leg, version - 1) if version > 1 else None,
+            action=action,
             plan_line_id=line.line,
             sku=line.sku,
             pieces=line.quantity,
@@ -92,7 +100,7 @@ def _movements(line: PlanLine, at: int) -> list[Message]:
             ready_by=line.release_at,
             deliver_by=line.arrive_at,
         )
-        identity = derive("allocation", movement_id, leg, 1)
+        identity = derive("allocation", movement_id, leg, version)
         body = cloud_event(MOVEMENT_TYPE, identity, SOURCE, line.line, at, payload, warehouse)
         messages.append(
             Message(

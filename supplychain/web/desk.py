@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from supplychain.domain.errors import InvalidInputError
 from supplychain.messages.codec import plain
 from supplychain.messages.v1 import SupplierAnswer
-from supplychain.planning import acknowledge, release, request, review, tune
+from supplychain.planning import acknowledge, cancel, release, request, review, tune
 from supplychain.planning.ports import Actor, PlanFilter, Store, WallClock
 from supplychain.planning.present import line_document
 from supplychain.web.auth import demand
@@ -53,6 +53,11 @@ class PlanningDesk:
     def release(self, plan: str, lines: Sequence[str] | None, actor: Actor, reason: str) -> list[Row]:
         """Release approved lines, lifting a fence."""
         changed = release.release(self._store, plan, lines, actor=actor, reason=reason, wall=self._wall)
+        return [line_document(line) for line in changed]
+
+    def cancel(self, plan: str, lines: Sequence[str] | None, actor: Actor, reason: str) -> list[Row]:
+        """Cancel released movements that have not left."""
+        changed = cancel.cancel(self._store, plan, lines, actor=actor, reason=reason, wall=self._wall)
         return [line_document(line) for line in changed]
 
     def line(self, line: str) -> Row:

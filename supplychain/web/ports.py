@@ -91,6 +91,9 @@ class Desk(Protocol):
     def release(self, plan: str, lines: Sequence[str] | None, actor: Actor, reason: str) -> list[Row]:
         """Release approved lines, lifting a fence."""
 
+    def cancel(self, plan: str, lines: Sequence[str] | None, actor: Actor, reason: str) -> list[Row]:
+        """Cancel released movements that have not left."""
+
     def line(self, line: str) -> Row:
         """One line."""
 

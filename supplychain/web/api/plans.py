@@ -1,4 +1,4 @@
-"""Plans: list, read, approve, reject, release, and ask for one."""
+"""Plans: list, read, approve, reject, release, cancel, and ask for one."""
 
 from __future__ import annotations
 
@@ -76,6 +76,12 @@ def reject_plan(plan: str, body: Rejection, front: TheFront, actor: Planner, key
 def release_plan(plan: str, body: Decision, front: TheFront, actor: Approver, key: Key) -> dict[str, Any]:
     """Release approved lines that a fence holds back."""
     return {"lines": front.desk.release(plan, _listed(body.lines), actor, body.reason)}
+
+
+@deciding.post("/plans/{plan}/cancel", response_model=LinesChanged, operation_id="cancel_plan")
+def cancel_plan(plan: str, body: Rejection, front: TheFront, actor: Approver, key: Key) -> dict[str, Any]:
+    """Cancel released movements that have not left, with a reason; both warehouses get a cancellation."""
+    return {"lines": front.desk.cancel(plan, _listed(body.lines), actor, body.reason)}
 
 
 @deciding.post("/plan-requests", status_code=202, operation_id="request_plan")

@@ -1,4 +1,4 @@
-"""One plan: every line with its reasons; approve, edit, reject, release, each with a reason, none over somebody else's."""
+"""One plan: every line with its reasons; approve, edit, reject, release, call off, each with a reason, none over somebody else's."""
 
 from __future__ import annotations
 
@@ -95,6 +95,7 @@ class _Plan:
             button(say("approve"), self._approve, look="main", icon="check")
             button(say("release"), self._release, icon="send")
             button(say("reject"), self._reject, look="danger", icon="close")
+            button(say("call.off"), self._call_off, look="danger", icon="undo")
             self.selection = ui.label("").classes("muted small")
             with ui.row().classes("push items-center gap-2") as self.draft_bar:
                 self.draft_words = ui.label("").classes("small").style("color:var(--warn)")
@@ -227,11 +228,23 @@ class _Plan:
             "release", "approved", lambda lines, why: desk.release(self.plan, lines, actor, why), needed=False
         )
 
-    async def _act(self, name: str, state: str, call: Callable[[list[str], str], list[Row]], *, needed: bool) -> None:
+    async def _call_off(self) -> None:
+        desk, actor = self.visit.front.desk, self.visit.actor
+        await self._act(
+            "call.off",
+            "released",
+            lambda lines, why: desk.cancel(self.plan, lines, actor, why),
+            needed=True,
+            kind="move",
+        )
+
+    async def _act(
+        self, name: str, state: str, call: Callable[[list[str], str], list[Row]], *, needed: bool, kind: str = ""
+    ) -> None:
         say, formats = self.visit.say, self.visit.formats
         if not self.seen:
             return
-        lines = self._targets(state)
+        lines = [one for one in self._targets(state) if kind in {"", self._line(one)["kind"]}]
         if not lines:
             ui.notify(say(f"nothing.to.{name}"), position="top", type="info")
             return

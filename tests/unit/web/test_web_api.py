@@ -47,7 +47,7 @@ def test_the_document_is_openapi_3_1(client: Caller) -> None:
     assert document["openapi"].startswith("3.1")
     assert not list(OpenAPIV31SpecValidator(document).iter_errors())
     operations = [operation for path in document["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 30
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 31
     assert all("application/problem+json" in operation["responses"]["default"]["content"] for operation in operations)
     assert "HTTPValidationError" not in json.dumps(document)
 

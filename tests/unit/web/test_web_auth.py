@@ -92,7 +92,7 @@ def test_a_name_is_no_key(client: Caller) -> None:
     [
         ("viewer", set()),
         ("planner", {"approve", "reject", "ask", "edit"}),
-        ("boss", {"approve", "reject", "ask", "release", "tune", "redeliver", "events"}),
+        ("boss", {"approve", "reject", "ask", "release", "cancel", "tune", "redeliver", "events"}),
         ("sup-b", set()),
         ("wh", set()),
     ],
@@ -105,6 +105,7 @@ def test_each_role_may_what_it_may(client: Caller, who: str, allowed: set[str]) 
         "approve": client.post("/api/v1/plans/plan-1/approve", json={"lines": ["line-1"]}, headers={**KEY, **key(who)}),
         "reject": client.post("/api/v1/plans/plan-1/reject", json={"lines": ["line-2"], **reason}, headers={**KEY, **key(who), "Idempotency-Key": "2"}),
         "release": client.post("/api/v1/plans/plan-1/release", json={"lines": ["line-1"]}, headers={**KEY, **key(who), "Idempotency-Key": "3"}),
+        "cancel": client.post("/api/v1/plans/plan-1/cancel", json={"lines": ["line-1"], **reason}, headers={**KEY, **key(who), "Idempotency-Key": "5"}),
         "ask": client.post("/api/v1/plan-requests", json={}, headers={**key(who), "Idempotency-Key": "4"}),
         "tune": client.post("/api/v1/tuning/activate", json={"document": {}, **reason}, headers=key(who)),
         "redeliver": client.post("/api/v1/deliveries/m-1/redeliver", json=reason, headers=key(who)),

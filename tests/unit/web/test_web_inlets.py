@@ -188,7 +188,8 @@ def test_a_refusal_leaves_its_key_free(client: Caller, world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["plans/plan-1/approve", "plans/plan-1/release", "plans/plan-1/reject", "plan-requests"]
+    "path",
+    ["plans/plan-1/approve", "plans/plan-1/release", "plans/plan-1/reject", "plans/plan-1/cancel", "plan-requests"],
 )
 def test_effects_need_a_key(client: Caller, path: str) -> None:
     response = client.post(f"/api/v1/{path}", json={"reason": "r"})

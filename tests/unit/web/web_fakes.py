@@ -278,6 +278,10 @@ class FakeDesk:
         self.calls.append(("release", plan, lines, actor.name, reason))
         return self._moved(lines, "released")
 
+    def cancel(self, plan: str, lines: Sequence[str] | None, actor: Actor, reason: str) -> list[Row]:
+        self.calls.append(("cancel", plan, lines, actor.name, reason))
+        return self._moved(lines, "cancelled")
+
     def _moved(self, lines: Sequence[str] | None, state: str) -> list[Row]:
         wanted = [name for name, row in self.rows.items() if row["state"] == "proposed"] if lines is None else lines
         for name in wanted:
