@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from optimizers import positions as at
 from optimizers.kernel import inlined, kernel
-from optimizers.layout import Tables
 from optimizers.milp import Floats
-from optimizers.routes import Rates
-from optimizers.scratch import Scratch
+from optimizers.scratch import Choices
 from optimizers.solution import Ints
 
 
@@ -18,38 +15,68 @@ def extend(value: Floats, top: int, until: int, slope: float) -> None:
         value[x] = value[top] + (x - top) * slope
 
 
-@inlined
+@kernel
 def place_order(
-    lay: Tables, item: int, cand: int, rates: Rates, work: Scratch, low: int, top: int, slope: float, choice: Ints
-) -> None:
-    """value(x) = max of not ordering and ordering q pieces, q a multiple between least and most."""
-    value, other = work.value, work.other
-    step, least, most = (
-        lay.cand[at.CAND_STEP, cand],
-        lay.cand[at.CAND_LOW, cand],
-        work.cand[at.W_HIGH, cand - lay.start[at.CAND_START, item]],
-    )
-    unit = lay.cand_money[at.CAND_UNIT, cand]
-    if lay.cand[at.CAND_CELL, cand] >= 0:
-        unit += lay.cand[at.CAND_USAGE, cand] * rates.group[lay.cand[at.CAND_CELL, cand]]
-    change, published = lay.item_money[at.ITEM_CHANGE, item], lay.cand[at.CAND_PUBLISHED, cand]
-    fixed, queue = lay.cand_money[at.CAND_ORDER, cand], work.queue
+    value: Floats, other: Floats, queue: Ints, choice: Choices, low: int, top: int, least: int, step: int, most: int,
+    unit: float, fixed: float, change: float, published: int, slope: float,
+) -> bool:  # fmt: skip
+    """value(x) = max of not ordering and ordering q pieces, q a multiple between least and most.
+
+    change : cost per piece by which q differs from `published`. slope : of the value above `top`.
+
+    Returns whether ordering is better for any x; `choice` is filled only then.
+    """
     extend(value, top, top + least + step, slope)
-    for x in range(low, top + 1):
-        other[x] = value[x] - change * published
-        choice[x] = 0
-    paid, kept = fixed - change * published, fixed + change * published
-    if change > 0.0 and published >= least:
+    kept = change * published
+    if kept > 0.0 and published >= least:
+        _start(value, other, choice, low, top, kept)
         below = min(most, published // step * step)
         if below >= least:
-            window(value, other, queue, low, top, least, step, below, unit - change, kept, choice)
+            window(value, other, queue, low, top, least, step, below, unit - change, fixed + kept, choice)
         above = max(least, -(-published // step) * step)
         if above <= most:
-            window(value, other, queue, low, top, above, step, most, unit + change, paid, choice)
+            window(value, other, queue, low, top, above, step, most, unit + change, fixed - kept, choice)
+    elif most < top - low + least + step:
+        _start(value, other, choice, low, top, kept)
+        window(value, other, queue, low, top, least, step, most, unit + change, fixed - kept, choice)
     else:
-        window(value, other, queue, low, top, least, step, most, unit + change, paid, choice)
+        return _any_quantity(value, other, queue, choice, low, top, least, step, unit + change, fixed - kept, kept)
     for x in range(low, top + 1):
         value[x] = other[x]
+    return True
+
+
+@inlined
+def _any_quantity(
+    value: Floats, best: Floats, arg: Ints, choice: Choices, low: int, top: int, least: int, step: int, unit: float,
+    fixed: float, kept: float,
+) -> bool:  # fmt: skip
+    """Without a most: the best quantity is a suffix maximum over the multiples."""
+    for y in range(low + least, top + least + step + 1):
+        best[y] = value[y] - unit * y
+        arg[y] = y
+    for y in range(top + least, low + least - 1, -1):
+        better = best[y + step] > best[y]
+        best[y] = best[y + step] if better else best[y]
+        arg[y] = arg[y + step] if better else arg[y]
+    found = kept > 0.0
+    for x in range(low, top + 1):
+        found |= best[x + least] + unit * x - fixed > value[x]
+    if found:
+        for x in range(low, top + 1):
+            gain = best[x + least] + unit * x - fixed
+            better = gain > value[x] - kept
+            value[x] = gain if better else value[x] - kept
+            choice[x] = arg[x + least] - x if better else 0
+    return found
+
+
+@inlined
+def _start(value: Floats, other: Floats, choice: Choices, low: int, top: int, kept: float) -> None:
+    """Not ordering, for every x."""
+    for x in range(low, top + 1):
+        other[x] = value[x] - kept
+        choice[x] = 0
 
 
 @kernel
@@ -64,7 +91,7 @@ def window(
     most: int,
     unit: float,
     fixed: float,
-    choice: Ints,
+    choice: Choices,
 ) -> None:
     """other(x) = max(other(x), value(x + q) - unit q - fixed) over the multiples least <= q <= most, with the best q.
 

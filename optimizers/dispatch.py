@@ -7,18 +7,20 @@ planned. Supply is used first expired, first in; leftovers are offered to lines 
 
 from __future__ import annotations
 
-import numpy as np
-
 from optimizers import positions as at
-from optimizers.classes import find_ways, price_backlog, useful_pieces, weigh_lines
+from optimizers.classes import count_sold, find_ways, price_backlog, useful_pieces, weigh_lines
 from optimizers.item_program import run_program
 from optimizers.kernel import inlined, kernel
 from optimizers.layout import Tables
+from optimizers.milp import Floats
 from optimizers.posting import Book, Ledgers, Rows, reserve
-from optimizers.routes import INFINITE, Rates, fill_costs
+from optimizers.routes import INFINITE, Rates, best_arrival, departures, fill_costs, way_cost
 from optimizers.scratch import Scratch
-from optimizers.shipping import again, leftover, pinned, ship
+from optimizers.shipping import add_row, leftover, pinned, refresh, ship, shut_full_lanes
 from optimizers.solution import Ints
+
+TRIES = 12
+"""Rows and ways tried for one demand line at most."""
 
 
 @kernel
@@ -27,16 +29,18 @@ def plan_item(
 ) -> float:
     """Plan one item beside what `led` holds, post it to `led` and append its rows to `book`; returns its cost."""
     reserve(lay, item, -1.0, led)
-    room = np.empty_like(led.lane[at.USED_LANE])
+    room = work.room
     for lane in range(room.shape[0]):
         soft = led.lane_price[lane] < INFINITE
         for b in range(room.shape[1]):
             room[lane, b] = (
                 INFINITE if soft else led.lane[at.USED_LANE_LIMIT, lane, b] - led.lane[at.USED_LANE, lane, b] + 1e-6
             )
-    fill_costs(lay, item, rates, room, closed, work.leg, work.stay)
+    fill_costs(lay, item, rates, room, closed, work)
+    work.stamp[0] += 1
     for p in range(lay.start[at.PIN_START, item], lay.start[at.PIN_START, item + 1]):
         work.leg[lay.pin[at.PIN_LANE, p], lay.pin[at.PIN_PERIOD, p]] = INFINITE
+    departures(lay, lay.item[at.ITEM_HUB, item], work)
     find_ways(lay, item, work)
     weigh_lines(lay, item, rates, work)
     price_backlog(lay, item, work)
@@ -66,6 +70,8 @@ def plan_item(
 
 @inlined
 def _highest(lay: Tables, item: int, closed: Ints, led: Ledgers, work: Scratch) -> None:
+    if lay.item[at.ITEM_PERISHABLE, item] == 1:
+        count_sold(lay, item, work)
     for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
         most = lay.cand[at.CAND_HIGH, c]
         if lay.item[at.ITEM_PERISHABLE, item] == 1:
@@ -153,89 +159,120 @@ def _want_the_rest(lay: Tables, item: int, work: Scratch, rows: Rows) -> None:
 
 @inlined
 def _open_lots(lay: Tables, item: int, led: Ledgers, rows: Rows) -> None:
-    """Supply rows of the lots, by expiry and arrival; their stock is posted as if it stayed for ever."""
-    n = 0
+    """Supply rows of the lots, by expiry and arrival."""
+    rows.number[0] = 0
     for j in range(lay.start[at.LOT_START, item], lay.start[at.LOT_START, item + 1]):
         w, came, pieces = lay.lot[at.LOT_WAREHOUSE, j], lay.lot[at.LOT_PERIOD, j], lay.lot[at.LOT_PIECES, j]
-        rows.row[at.R_WAREHOUSE, n], rows.row[at.R_PERIOD, n], rows.row[at.R_PIECES, n] = w, came, pieces
-        rows.row[at.R_POOL, n], rows.row[at.R_EXPIRES, n] = lay.lot[at.LOT_POOL, j], lay.lot[at.LOT_EXPIRES, j]
-        rows.row[at.R_HUB, n], rows.row[at.R_LOT, n] = lay.lot[at.LOT_HUB, j], j
-        for t in range(came, lay.periods):
-            led.storage[at.USED_STORAGE, w, t] += pieces * lay.item_money[at.ITEM_VOLUME, item]
-        n += 1
-    rows.number[0] = n
+        pool, ends, at_hub = lay.lot[at.LOT_POOL, j], lay.lot[at.LOT_EXPIRES, j], lay.lot[at.LOT_HUB, j]
+        add_row(lay, item, w, came, pieces, pool, ends, at_hub, j, led, rows)
 
 
 @inlined
 def _open_orders(lay: Tables, item: int, led: Ledgers, work: Scratch, rows: Rows) -> None:
     """Supply rows of the new orders, after those of the lots."""
-    n, hub = rows.number[0], lay.item[at.ITEM_HUB, item]
+    hub, life = lay.item[at.ITEM_HUB, item], lay.item[at.ITEM_LIFE, item]
     for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
         q, a = work.cand[at.W_ORDER, c - lay.start[at.CAND_START, item]], lay.cand[at.CAND_ARRIVAL, c]
-        if q == 0:
-            continue
-        rows.row[at.R_WAREHOUSE, n], rows.row[at.R_PERIOD, n], rows.row[at.R_PIECES, n] = hub, a, q
-        rows.row[at.R_POOL, n], rows.row[at.R_EXPIRES, n] = 0, lay.expires[lay.item[at.ITEM_LIFE, item], a]
-        rows.row[at.R_HUB, n], rows.row[at.R_LOT, n] = 1, -1
-        for t in range(a, lay.periods):
-            led.storage[at.USED_STORAGE, hub, t] += q * lay.item_money[at.ITEM_VOLUME, item]
-        n += 1
-    rows.number[0] = n
+        if q > 0:
+            add_row(lay, item, hub, a, q, 0, lay.expires[life, a], 1, -1, led, rows)
 
 
-@inlined
+@kernel
 def _serve_from_hub(lay: Tables, item: int, led: Ledgers, work: Scratch, rows: Rows, book: Book) -> float:
     """What the program gives each line, earliest class first, from the hub row that expires or came first."""
     cost = 0.0
     first = lay.start[at.LINE_START, item]
     for n in range(lay.start[at.LINE_START, item + 1] - first - 1, -1, -1):
         i = work.line[at.W_RANK, n]
-        owed = work.line[at.W_TAKE, i]
-        slot = work.key[at.SLOT_LATE, lay.line[at.LINE_KEY, first + i]]
-        while owed > 0:
-            best = -1
-            for r in range(rows.number[0]):
-                w, came, ends = rows.row[at.R_WAREHOUSE, r], rows.row[at.R_PERIOD, r], rows.row[at.R_EXPIRES, r]
-                if rows.row[at.R_HUB, r] == 0 or rows.row[at.R_PIECES, r] == 0 or work.cost[slot, w, came] >= INFINITE:
-                    continue
-                fresh = ends >= lay.line[at.LINE_OPENS, first + i] or lay.item[at.ITEM_PERISHABLE, item] == 0
-                if not fresh:
-                    continue
-                if best >= 0:
-                    other = rows.row[at.R_EXPIRES, best]
-                    if ends > other or (ends == other and came >= rows.row[at.R_PERIOD, best]):
-                        continue
-                best = r
+        owed, tries = work.line[at.W_TAKE, i], 0
+        while owed > 0 and tries < TRIES:
+            tries += 1
+            best = _first_out(lay, item, first + i, work, rows)
             if best < 0:
                 break
-            sent, paid = ship(lay, item, first + i, best, owed, slot, led, work, rows, book)
-            if sent == 0:
-                break
+            sent, paid = ship(lay, item, first + i, best, owed, led, work, rows, book)
             cost += paid
             owed -= sent
             rows.open[i] -= sent
+            if sent == 0:
+                if tries > 1:
+                    break
+                shut_full_lanes(lay, item, led, work)
     return cost
 
 
 @inlined
-def _cost_from(lay: Tables, item: int, k: int, r: int, slot: int, work: Scratch, rows: Rows) -> float:
+def _first_out(lay: Tables, item: int, k: int, work: Scratch, rows: Rows) -> int:
+    """Row of the hub that can reach line k and expires first, of equal ones the one that came first; -1 for none."""
+    best = -1
+    for r in range(rows.number[0]):
+        came, ends = rows.row[at.R_PERIOD, r], rows.row[at.R_EXPIRES, r]
+        if rows.row[at.R_HUB, r] == 0 or rows.row[at.R_PIECES, r] == 0:
+            continue
+        if ends < lay.line[at.LINE_OPENS, k] and lay.item[at.ITEM_PERISHABLE, item] == 1:
+            continue
+        if best >= 0:
+            other = rows.row[at.R_EXPIRES, best]
+            if ends > other or (ends == other and came >= rows.row[at.R_PERIOD, best]):
+                continue
+        if best_arrival(lay, k, refresh(lay, rows, r, work), came, True, work) >= 0:
+            best = r
+    return best
+
+
+@inlined
+def _cost_from(lay: Tables, item: int, k: int, r: int, work: Scratch, rows: Rows) -> float:
     """Cost of a piece of row r for line k, less what it would cost to leave it; endless when it cannot be used."""
-    came, w = rows.row[at.R_PERIOD, r], rows.row[at.R_WAREHOUSE, r]
-    if rows.row[at.R_PIECES, r] == 0 or rows.row[at.R_EXPIRES, r] < min(lay.line[at.LINE_OPENS, k], lay.periods - 1):
-        return INFINITE
+    came, w, ends = rows.row[at.R_PERIOD, r], rows.row[at.R_WAREHOUSE, r], rows.row[at.R_EXPIRES, r]
     fenced = rows.row[at.R_POOL, r] != 0 and rows.row[at.R_POOL, r] != lay.line[at.LINE_CHANNEL, k]
-    c = work.cost[slot, w, came]
-    if c >= INFINITE or (fenced and lay.line[at.LINE_LAST, k] < lay.item[at.ITEM_LIFTS, item]):
-        return INFINITE
-    until = lay.periods
-    if rows.row[at.R_EXPIRES, r] < lay.periods - 1:
-        until = rows.row[at.R_EXPIRES, r]
-        c -= lay.item_money[at.ITEM_SCRAP, item]
-    else:
-        c += lay.item_money[at.ITEM_SALVAGE, item]
-    for t in range(came, until):
-        c -= work.stay[w, t]
-    return float(c)
+    useless = rows.row[at.R_PIECES, r] == 0 or ends < min(lay.line[at.LINE_OPENS, k], lay.periods - 1)
+    c = INFINITE
+    if not useless and not (fenced and lay.line[at.LINE_LAST, k] < lay.item[at.ITEM_LIFTS, item]):
+        slot = refresh(lay, rows, r, work)
+        c = way_cost(lay, k, slot, best_arrival(lay, k, slot, came, True, work), True, work)
+        if c < INFINITE:
+            until = lay.periods
+            if ends < lay.periods - 1:
+                until = ends
+                c -= lay.item_money[at.ITEM_SCRAP, item]
+            else:
+                c += lay.item_money[at.ITEM_SALVAGE, item]
+            c -= work.held[w, max(until, came)] - work.held[w, came]
+    return c
+
+
+@inlined
+def _cheapest_row(lay: Tables, item: int, k: int, rates: Rates, work: Scratch, rows: Rows, outside: bool) -> int:
+    """Row that reaches line k for less than the line is worth, at least cost; -1 for none."""
+    best, least = -1, work.line_money[at.W_LINE_VALUE, k - lay.start[at.LINE_START, item]]
+    for r in range(rows.number[0]):
+        if outside and rows.row[at.R_HUB, r] == 1:
+            continue
+        c = _cost_from(lay, item, k, r, work, rows)
+        if outside and rows.row[at.R_LOT, r] >= 0:
+            c += rates.lot[rows.row[at.R_LOT, r]]
+        if c < least:
+            best, least = r, c
+    return best
+
+
+@kernel
+def _sort(key: Floats, ranked: Ints, count: int) -> None:
+    """Numbers 0 to count - 1 in `ranked` by key, equal keys by number (Shell's method: nothing is allocated)."""
+    gap = 1
+    while gap < count // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, count):
+            mine, j = ranked[i], i
+            while j >= gap:
+                other = ranked[j - gap]
+                if key[other] < key[mine] or (key[other] == key[mine] and other < mine):
+                    break
+                ranked[j] = other
+                j -= gap
+            ranked[j] = mine
+        gap //= 3
 
 
 @kernel
@@ -247,61 +284,66 @@ def _serve_lines(
     outside : only from stock the receiving warehouse does not hold, lines it cannot reach and early ones first, at the
     price of the stock; else from every row, the most valuable lines first.
     """
-    cost = 0.0
+    cost, left = 0.0, 0
+    for r in range(rows.number[0]):
+        if rows.row[at.R_HUB, r] == 0 or not outside:
+            left += rows.row[at.R_PIECES, r]
+    if left == 0:
+        return cost
     first, lines = lay.start[at.LINE_START, item], lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]
-    key = np.zeros(lines)
+    key, ranked = work.line_money[at.W_LINE_KEY], work.line[at.W_PICK]
     for i in range(lines):
         key[i] = -work.line_money[at.W_LINE_VALUE, i]
         if outside:
             key[i] += 1e12 * work.line[at.W_LINE_TIME, i] + 1e10 * lay.line[at.LINE_DUE, first + i]
-    ranked = np.argsort(key, kind="mergesort")
+        ranked[i] = i
+    _sort(key, ranked, lines)
     for n in range(lines):
         i = ranked[n]
         k, tries = first + i, 0
-        slot = work.key[at.SLOT_LATE, lay.line[at.LINE_KEY, k]]
-        while rows.open[i] > 0 and tries < 12:
+        while rows.open[i] > 0 and tries < TRIES:
             tries += 1
-            best, least = -1, work.line_money[at.W_LINE_VALUE, i]
-            for r in range(rows.number[0]):
-                if outside and rows.row[at.R_HUB, r] == 1:
-                    continue
-                c = _cost_from(lay, item, k, r, slot, work, rows)
-                if outside and rows.row[at.R_LOT, r] >= 0:
-                    c += rates.lot[rows.row[at.R_LOT, r]]
-                if c < least:
-                    best, least = r, c
+            best = _cheapest_row(lay, item, k, rates, work, rows, outside)
             if best < 0:
                 break
-            sent, paid = ship(lay, item, k, best, rows.open[i], slot, led, work, rows, book)
+            sent, paid = ship(lay, item, k, best, rows.open[i], led, work, rows, book)
             cost += paid
             rows.open[i] -= sent
-            if sent == 0 or rows.open[i] > 0:
-                again(lay, item, k, led, work, slot)
-                if sent == 0 and tries > 1:
+            if sent == 0:
+                if tries > 1:
                     break
+                shut_full_lanes(lay, item, led, work)
     return cost
 
 
-@inlined
+@kernel
 def _unserved(lay: Tables, item: int, rows: Rows) -> float:
     """Shortage, missed service target and unfair shares."""
-    cost, served, future, got = 0.0, 0.0, 0.0, 0.0
-    for r in range(2 * lay.regions):
-        rows.region[r] = 0.0
-    for k in range(lay.start[at.LINE_START, item], lay.start[at.LINE_START, item + 1]):
-        short = rows.open[k - lay.start[at.LINE_START, item]]
-        cost += short * lay.line_money[at.LINE_SHORT, k]
-        served += lay.line[at.LINE_PIECES, k] - short
-        if lay.line[at.LINE_ACCEPTED, k] == 0:
-            future += lay.line[at.LINE_PIECES, k]
-            got += lay.line[at.LINE_PIECES, k] - short
-            rows.region[lay.line[at.LINE_REGION, k]] += lay.line[at.LINE_PIECES, k]
-            rows.region[lay.regions + lay.line[at.LINE_REGION, k]] += lay.line[at.LINE_PIECES, k] - short
+    first, cost, served, future, got = lay.start[at.LINE_START, item], 0.0, 0.0, 0.0, 0.0
+    asked, region, accepted, short = (
+        lay.line[at.LINE_PIECES],
+        lay.line[at.LINE_REGION],
+        lay.line[at.LINE_ACCEPTED],
+        lay.line_money[at.LINE_SHORT],
+    )
+    open_pieces, by_region, regions, fair = (
+        rows.open,
+        rows.region,
+        lay.regions,
+        lay.item_money[at.ITEM_FAIR_PRICE, item],
+    )
+    by_region[: 2 * regions] = 0.0
+    for k in range(first, lay.start[at.LINE_START, item + 1]):
+        missing = open_pieces[k - first]
+        cost += missing * short[k]
+        served += asked[k] - missing
+        if accepted[k] == 0:
+            future += asked[k]
+            got += asked[k] - missing
+            by_region[region[k]] += asked[k]
+            by_region[regions + region[k]] += asked[k] - missing
     cost += max(lay.item_money[at.ITEM_SERVICE_NEED, item] - served, 0.0) * lay.item_money[at.ITEM_SERVICE_PRICE, item]
-    if lay.item_money[at.ITEM_FAIR_PRICE, item] > 0.0 and future > 0.0:
-        for r in range(lay.regions):
-            cost += (
-                max(got * rows.region[r] / future - rows.region[lay.regions + r], 0.0)
-                * lay.item_money[at.ITEM_FAIR_PRICE, item]
-            )
+    if fair > 0.0 and future > 0.0:
+        for r in range(regions):
+            cost += max(got * by_region[r] / future - by_region[regions + r], 0.0) * fair
     return float(cost)

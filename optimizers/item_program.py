@@ -17,19 +17,19 @@ monotone queue.
 
 from __future__ import annotations
 
-import numpy as np
-
 from optimizers import positions as at
 from optimizers.batches import extend, place_order
 from optimizers.kernel import inlined, kernel
 from optimizers.layout import Tables
 from optimizers.milp import Floats
 from optimizers.routes import Rates
-from optimizers.scratch import Scratch
+from optimizers.scratch import Choices, Scratch
 from optimizers.solution import Ints
 
 END, CLASS, ORDER, SUPPLY, SCRAP = 0, 1, 2, 3, 4
 NEVER = -1e17
+FEW = 4
+"""Up to so many pieces a class is compared choice by choice rather than by a queue."""
 
 
 @kernel
@@ -38,47 +38,68 @@ def run_program(lay: Tables, item: int, rates: Rates, work: Scratch) -> float:
 
     `W_HIGH` of a candidate holds its most pieces (below its least = not to be used).
     """
-    T, hub, first = lay.periods, lay.item[at.ITEM_HUB, item], lay.start[at.LINE_START, item]
+    T, hub, bottom = lay.periods, lay.item[at.ITEM_HUB, item], lay.start[at.CAND_START, item]
     off, value, left = work.time[at.W_FLOOR, T - 1], work.value, work.time_money[at.W_LEFT]
-    scrap = lay.item_money[at.ITEM_SCRAP, item]
+    choice, stages, ranked, arrival = work.choice, work.stage, work.line[at.W_RANK], lay.cand[at.CAND_ARRIVAL]
     _order_classes(lay, item, work)
     spoils = _leftover_worth(lay, item, work)
     value[:off] = NEVER
     value[off] = 0.0
-    top, stage = off, 0
-    cand, rank = lay.start[at.CAND_START, item + 1] - 1, 0
-    lines = lay.start[at.LINE_START, item + 1] - first
+    top, stage, cand, rank = off, 0, lay.start[at.CAND_START, item + 1] - 1, 0
+    lines = lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]
     for t in range(T - 1, -1, -1):
         low = off - work.time[at.W_FLOOR, t]
-        for x in range(top + 1):
-            value[x] -= work.time_money[at.W_BACKLOG, t] * (off - x) if x < off else work.stay[hub, t] * (x - off)
-        stage = _note(work.stage, stage, END, t, top)
+        _end_period(value, off, top, work.time_money[at.W_BACKLOG, t], work.stay[hub, t])
+        stage = _note(stages, stage, END, t, top)
         if spoils:
-            _throw_away(value, work.choice[stage], off, top, scrap)
-            stage = _note(work.stage, stage, SCRAP, t, top)
+            _throw_away(value, choice[stage], off, top, lay.item_money[at.ITEM_SCRAP, item])
+            stage = _note(stages, stage, SCRAP, t, top)
         value[:low] = NEVER
-        while rank < lines and work.line[at.W_LINE_TIME, work.line[at.W_RANK, rank]] == t:
-            i = work.line[at.W_RANK, rank]
+        while rank < lines and work.line[at.W_LINE_TIME, ranked[rank]] == t:
+            i = ranked[rank]
             rank += 1
             pieces, gain = work.line[at.W_WANT, i], work.line_money[at.W_LINE_GAIN, i]
             if pieces == 0 or gain + max(0.0, -left[t]) <= 0.0:
                 continue
             extend(value, top, top + pieces, left[t])
             top += pieces
-            serve_class(value, work.other, work.queue, work.choice[stage], low, top, gain, pieces)
-            stage = _note(work.stage, stage, CLASS, i, top)
-        while cand >= lay.start[at.CAND_START, item] and lay.cand[at.CAND_ARRIVAL, cand] == t:
-            c = cand - lay.start[at.CAND_START, item]
-            if work.cand[at.W_HIGH, c] >= lay.cand[at.CAND_LOW, cand]:
-                place_order(lay, item, cand, rates, work, low, top, left[t], work.choice[stage])
-                stage = _note(work.stage, stage, ORDER, c, top)
+            serve_class(value, work.other, work.queue, choice[stage], low, top, gain, pieces)
+            stage = _note(stages, stage, CLASS, i, top)
+        while cand >= bottom and arrival[cand] == t:
+            usable = work.cand[at.W_HIGH, cand - bottom] >= lay.cand[at.CAND_LOW, cand]
+            if usable and _order(lay, item, cand, rates, work, low, top, left[t], choice[stage]):
+                stage = _note(stages, stage, ORDER, cand - bottom, top)
             cand -= 1
         if work.time[at.W_SUPPLY, t] > 0:
             _shift(value, top, work.time[at.W_SUPPLY, t], left[t])
-            stage = _note(work.stage, stage, SUPPLY, t, top)
+            stage = _note(stages, stage, SUPPLY, t, top)
     found = value[off]
     _trace(lay, item, work, stage, off)
     return float(found)
+
+
+@inlined
+def _order(
+    lay: Tables, item: int, cand: int, rates: Rates, work: Scratch, low: int, top: int, slope: float, choice: Choices
+) -> bool:
+    """One order candidate at the price of its capacity."""
+    unit, cell = lay.cand_money[at.CAND_UNIT, cand], lay.cand[at.CAND_CELL, cand]
+    if cell >= 0:
+        unit += lay.cand[at.CAND_USAGE, cand] * rates.group[cell]
+    return place_order(
+        work.value, work.other, work.queue, choice, low, top, lay.cand[at.CAND_LOW, cand], lay.cand[at.CAND_STEP, cand],
+        work.cand[at.W_HIGH, cand - lay.start[at.CAND_START, item]], unit, lay.cand_money[at.CAND_ORDER, cand],
+        lay.item_money[at.ITEM_CHANGE, item], lay.cand[at.CAND_PUBLISHED, cand], slope,
+    )  # fmt: skip
+
+
+@inlined
+def _end_period(value: Floats, off: int, top: int, wait: float, stay: float) -> None:
+    """Pay for pieces that wait and for stock at the end of a period."""
+    for x in range(off):
+        value[x] -= wait * (off - x)
+    for x in range(off, top + 1):
+        value[x] -= stay * (x - off)
 
 
 @inlined
@@ -117,11 +138,19 @@ def _throw_away(value: Floats, choice: Ints, off: int, top: int, price: float) -
 
 @inlined
 def _order_classes(lay: Tables, item: int, work: Scratch) -> None:
-    """Lines by class period, latest first; those without a way last."""
-    lines = lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]
-    key = np.argsort(-work.line[at.W_LINE_TIME, :lines], kind="mergesort")
+    """Lines by class period, latest first, by counting; those without a way last."""
+    T, lines = lay.periods, lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]
+    place = work.time[at.W_FIRST]
+    for t in range(T + 2):
+        place[t] = 0
     for i in range(lines):
-        work.line[at.W_RANK, i] = key[i]
+        place[T - work.line[at.W_LINE_TIME, i]] += 1
+    for t in range(1, T + 2):
+        place[t] += place[t - 1]
+    for i in range(lines):
+        t = T - work.line[at.W_LINE_TIME, i] - 1
+        work.line[at.W_RANK, place[t]] = i
+        place[t] += 1
 
 
 @kernel
@@ -133,9 +162,37 @@ def _shift(value: Floats, top: int, pieces: int, slope: float) -> None:
 
 @kernel
 def serve_class(
-    value: Floats, other: Floats, queue: Ints, choice: Ints, low: int, top: int, gain: float, pieces: int
+    value: Floats, other: Floats, queue: Ints, choice: Choices, low: int, top: int, gain: float, pieces: int
 ) -> None:
     """value(x) = max over 0 <= u <= pieces of gain u + value(x - u)."""
+    if pieces <= FEW:
+        _serve_few(value, other, choice, low, top, gain, pieces)
+    else:
+        _serve_many(value, other, queue, choice, low, top, gain, pieces)
+    for x in range(low, top + 1):
+        value[x] = other[x]
+
+
+@inlined
+def _serve_few(value: Floats, other: Floats, choice: Choices, low: int, top: int, gain: float, pieces: int) -> None:
+    """By comparing every u: without branches, so that several states are done at once."""
+    for x in range(low, top + 1):
+        other[x] = value[x]
+        choice[x] = 0
+    for u in range(1, pieces + 1):
+        more = gain * u
+        for x in range(low + u, top + 1):
+            c = value[x - u] + more
+            better = c > other[x]
+            other[x] = c if better else other[x]
+            choice[x] = u if better else choice[x]
+
+
+@inlined
+def _serve_many(
+    value: Floats, other: Floats, queue: Ints, choice: Choices, low: int, top: int, gain: float, pieces: int
+) -> None:
+    """By a sliding-window maximum."""
     head, tail = 0, 0
     for x in range(low, top + 1):
         f = value[x] - gain * x
@@ -148,8 +205,6 @@ def serve_class(
         y = queue[head]
         other[x] = value[y] + gain * (x - y)
         choice[x] = x - y
-    for x in range(low, top + 1):
-        value[x] = other[x]
 
 
 @kernel

@@ -9,16 +9,25 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from optimizers import positions as at
+from optimizers.columns import ProblemError
 from optimizers.given import decided, expiry
 from optimizers.milp import Floats
 from optimizers.problem import Problem
 from optimizers.solution import Ints
 from optimizers.supply_lists import as_int, candidates, constants, lots, pins
 
+Shorts = npt.NDArray[np.int32]
+"""Columns with a row per demand line or flow: half the memory."""
+
 
 class Net(NamedTuple):
-    """Lanes as arrays: out_start (W+1,), out_lane: to warehouses by origin. door_start (W*R+1,), door_lane: to regions."""
+    """Lanes as arrays: out_start (W+1,), out_lane: to warehouses by origin. door_start (W*R+1,), door_lane: to regions.
+
+    clock (T+1,) days from the start to each boundary. instant (T,) 1 where a leg between warehouses arrives in its period.
+    """
 
     periods: int
     warehouses: int
@@ -30,6 +39,8 @@ class Net(NamedTuple):
     out_lane: Ints
     door_start: Ints
     door_lane: Ints
+    clock: Floats
+    instant: Ints
 
 
 class Tables(NamedTuple):
@@ -47,8 +58,10 @@ class Tables(NamedTuple):
     item_money: Floats
     holding: Floats
     expires: Ints
+    tiers: Ints
+    source: Ints
     start: Ints
-    line: Ints
+    line: Shorts
     line_money: Floats
     cand: Ints
     cand_money: Floats
@@ -61,8 +74,10 @@ class Layout(NamedTuple):
     """Arrays for the kernels. Money and volumes are floats here; pieces and indices are int64.
 
     Lines: region, opens, due, last, tier, channel, pieces, short (minor per piece), late (minor per piece and day), cap1,
-    cap2; `line_key` numbers the distinct (region, opens, due, last, tier) within the item. Candidates: see `_candidates`.
-    Lots: warehouse, period from which it is there, pieces, pool, last period in which it may be delivered.
+    cap2; `line_door` is the rank of the tier times R plus the region, `line_like` 1 where the line before has the same ways
+    and is never late, `line_first` the first release that can serve it. Candidates: see `supply_lists.candidates`. Lots:
+    warehouse, period from which it is there, pieces, pool, last period in which it may be delivered, slot of its ways.
+    Sources: the places and periods of each item's lots outside the free stock of its hub.
     """
 
     periods: int
@@ -83,8 +98,10 @@ class Layout(NamedTuple):
     scrap: Floats
     perishable: Ints
     expires: Ints
+    tiers: Ints
     life: Ints
     lifts: Ints
+    may_wait: Ints
     change: Floats
     service_need: Floats
     service_price: Floats
@@ -95,7 +112,7 @@ class Layout(NamedTuple):
     line_opens: Ints
     line_due: Ints
     line_last: Ints
-    line_tier: Ints
+    line_door: Ints
     line_channel: Ints
     line_pieces: Ints
     line_short: Floats
@@ -103,7 +120,8 @@ class Layout(NamedTuple):
     line_cap1: Ints
     line_cap2: Ints
     line_accepted: Ints
-    line_key: Ints
+    line_like: Ints
+    line_first: Ints
     cand_start: Ints
     cand_mode: Ints
     cand_period: Ints
@@ -129,6 +147,10 @@ class Layout(NamedTuple):
     lot_pool: Ints
     lot_expires: Ints
     lot_hub: Ints
+    lot_slot: Ints
+    source_start: Ints
+    source_warehouse: Ints
+    source_period: Ints
     pin_start: Ints
     pin_row: Ints
     pin_lane: Ints
@@ -136,6 +158,14 @@ class Layout(NamedTuple):
     pin_pieces: Ints
     pin_price: Floats
     constant: Floats
+
+
+LINE_COLUMNS = (
+    "line_row", "line_region", "line_opens", "line_due", "line_last", "line_door", "line_channel", "line_pieces", "line_cap1",
+    "line_cap2", "line_accepted", "line_like", "line_first",
+)  # fmt: skip
+"""Rows of `Tables.line` as in `positions`."""
+MOST_PIECES = 2**31 - 1
 
 
 def lay_out(problem: Problem) -> Layout:
@@ -148,14 +178,20 @@ def lay_out(problem: Problem) -> Layout:
     expires = np.stack([expiry(problem, item) for item in first])
     ends = problem.time.boundaries[1:] / 86_400_000.0
     asked = np.bincount(problem.demand.item, problem.demand.pieces, size["N"])
-    shape = (size["T"], size["W"], size["R"])
-    lane = np.stack([as_int(lanes.origin), as_int(lanes.to_warehouse), as_int(lanes.tier)])
-    net = Net(*shape, ends - ends[0], as_int(lanes.arrival), lane, *_doors(problem))
+    lane = np.stack([as_int(each) for each in (lanes.origin, lanes.to_warehouse, lanes.tier, lanes.to_region)])
+    days = problem.period_ms / 86_400_000.0
+    clock = np.concatenate([[0.0], np.cumsum(days)])
+    instant = ((lanes.arrival == np.arange(size["T"])) & (lanes.to_warehouse >= 0)[:, None]).any(axis=0)
+    doors = _doors(problem)
+    net = Net(
+        size["T"], size["W"], size["R"], ends - ends[0], as_int(lanes.arrival), lane, *doors, clock, as_int(instant)
+    )
+    found, tiers, may_wait = _lines(problem)
     columns: tuple[Any, ...] = (
         size["T"],
         size["W"],
         size["R"],
-        problem.period_ms / 86_400_000.0,
+        days,
         as_int(problem.time.bucket),
         net,
         as_int(lanes.origin),
@@ -170,13 +206,15 @@ def lay_out(problem: Problem) -> Layout:
         goods.scrap_cost.astype(float),
         as_int(goods.shelf_life > 0),
         expires,
+        tiers,
         as_int(life),
         as_int(goods.fence_lifts),
+        may_wait,
         goods.change_cost.astype(float),
         goods.service_permille * asked / 1000.0,
         goods.service_price.astype(float),
         goods.fair_price.astype(float),
-        *_lines(problem),
+        *found,
         *candidates(problem, given),
         *lots(problem, given),
         *pins(problem),
@@ -197,15 +235,17 @@ def stacked(lay: Layout) -> Tables:
         lay.fair_price,
         lay.constant,
     )
+    if len(lay.line_pieces) and lay.line_pieces.max() > MOST_PIECES:
+        raise ProblemError(
+            "demand.pieces", f"is {lay.line_pieces.max()}, expected at most {MOST_PIECES} in this engine"
+        )
     return Tables(
         lay.net, lay.periods, lay.warehouses, lay.regions, lay.days, lay.bucket,
         np.stack([lay.lane_cost, lay.lane_volume_cost]), lay.earliest,
-        np.stack([lay.hub, lay.perishable, lay.life, lay.lifts]), np.stack(money), lay.holding, lay.expires,
-        np.stack([lay.line_start, lay.cand_start, lay.lot_start, lay.pin_start]),
-        np.stack([
-            lay.line_row, lay.line_region, lay.line_opens, lay.line_due, lay.line_last, lay.line_tier, lay.line_channel,
-            lay.line_pieces, lay.line_cap1, lay.line_cap2, lay.line_accepted, lay.line_key,
-        ]),
+        np.stack([lay.hub, lay.perishable, lay.life, lay.lifts, lay.may_wait]), np.stack(money), lay.holding, lay.expires,
+        lay.tiers, np.stack([lay.source_warehouse, lay.source_period]),
+        np.stack([lay.line_start, lay.cand_start, lay.lot_start, lay.pin_start, lay.source_start]),
+        np.stack([getattr(lay, name) for name in LINE_COLUMNS], dtype=np.int32, casting="unsafe"),
         np.stack([lay.line_short, lay.line_late]),
         np.stack([
             lay.cand_mode, lay.cand_period, lay.cand_arrival, lay.cand_low, lay.cand_step, lay.cand_high, lay.cand_usage,
@@ -213,12 +253,18 @@ def stacked(lay: Layout) -> Tables:
             lay.cand_deal,
         ]),
         np.stack([lay.cand_unit, lay.cand_order]),
-        np.stack([lay.lot_warehouse, lay.lot_period, lay.lot_pieces, lay.lot_pool, lay.lot_expires, lay.lot_hub]),
+        np.stack([lay.lot_warehouse, lay.lot_period, lay.lot_pieces, lay.lot_pool, lay.lot_expires, lay.lot_hub, lay.lot_slot]),
         np.stack([lay.pin_row, lay.pin_lane, lay.pin_period, lay.pin_pieces]), lay.pin_price,
     )  # fmt: skip
 
 
-def _doors(problem: Problem) -> tuple[Any, ...]:
+def shared(lay: Layout, tables: Tables) -> Layout:
+    """The same layout with the columns of its demand lines as views of `tables`, so that they are in memory once."""
+    views = {name: tables.line[row] for row, name in enumerate(LINE_COLUMNS)}
+    return lay._replace(**views, line_short=tables.line_money[at.LINE_SHORT], line_late=tables.line_money[at.LINE_LATE])
+
+
+def _doors(problem: Problem) -> tuple[Ints, Ints, Ints, Ints]:
     """Lanes by origin to warehouses, and by (origin, region) to regions."""
     lanes, size = problem.lanes, problem.sizes
     between = np.flatnonzero(lanes.to_warehouse >= 0)
@@ -253,26 +299,52 @@ def _earliest(problem: Problem) -> Ints:
     return found[:, :, :periods].copy()
 
 
-def _lines(problem: Problem) -> tuple[Any, ...]:
-    """Demand lines in item order; lines that end before they open or ask for nothing keep their place."""
-    demand, goods = problem.demand, problem.goods
+def _lines(problem: Problem) -> tuple[tuple[Any, ...], Ints, Ints]:
+    """Demand lines in item order; lines that end before they open or ask for nothing keep their place.
+
+    Returns the columns of the lines, the service tiers that occur, and (N,) 1 where an item has lines that may be late.
+    """
+    demand, goods, size = problem.demand, problem.goods, problem.sizes
     last = np.minimum(demand.last, goods.end_of_run[demand.item])
     due = np.minimum(demand.due, last)
-    order = np.lexsort((np.arange(len(due)), demand.tier, last, due, demand.opens, demand.region, demand.item))
-    start = np.searchsorted(demand.item[order], np.arange(problem.sizes["N"] + 1))
-    keys = np.stack([demand.item, demand.region, demand.opens, due, last, demand.tier])[:, order]
-    fresh = np.ones(keys.shape[1], dtype=np.int64)
-    fresh[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
-    number = np.cumsum(fresh) - 1
-    own = number - number[np.minimum(start[demand.item[order]], max(len(number) - 1, 0))] if len(number) else number
-    columns = (demand.region, demand.opens, due, last, demand.tier, demand.channel, demand.pieces)
+    order = np.lexsort(
+        (np.arange(len(due)), demand.channel, demand.tier, last, due, demand.opens, demand.region, demand.item)
+    )
+    start = np.searchsorted(demand.item[order], np.arange(size["N"] + 1))
+    columns = (demand.item, demand.region, demand.opens, due, last, demand.tier, demand.channel)
+    keys = [as_int(column[order]) for column in columns]
+    like = np.zeros(len(order), dtype=np.int64)
+    like[1:] = keys[4][1:] <= keys[3][1:]
+    for key in keys:
+        like[1:] &= key[1:] == key[:-1]
+    tiers, rank = np.unique(keys[5], return_inverse=True)
+    may_wait = np.zeros(size["N"], dtype=np.int64)
+    may_wait[keys[0][keys[4] > keys[3]]] = 1
+    first = _first_releases(problem)[keys[1], keys[2], keys[4]]
     money = (demand.shortage_cost[order].astype(float), demand.late_cost[order].astype(float))
     rest = (demand.session_cap, demand.run_cap, demand.accepted)
-    return (
+    found = (
         as_int(start),
         as_int(order),
-        *(as_int(column[order]) for column in columns),
+        *keys[1:5],
+        as_int(rank) * size["R"] + keys[1],
+        keys[6],
+        as_int(demand.pieces[order]),
         *money,
         *(as_int(column[order]) for column in rest),
-        as_int(own),
+        like,
+        as_int(first),
     )
+    return found, as_int(tiers), may_wait
+
+
+def _first_releases(problem: Problem) -> Ints:
+    """(R, T, T) first period in which a parcel can leave that arrives at the region in opens..last; T when none can."""
+    lanes, size = problem.lanes, problem.sizes
+    first = np.full((size["R"], size["T"], size["T"]), size["T"], dtype=np.int64)
+    for t in range(size["T"] - 1, -1, -1):
+        for lane in np.flatnonzero(lanes.to_region >= 0):
+            a = lanes.arrival[lane, t]
+            if 0 <= a < size["T"]:
+                first[lanes.to_region[lane], : a + 1, a:] = t
+    return first

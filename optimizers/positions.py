@@ -12,13 +12,14 @@ LINE_REGION: Final = 1
 LINE_OPENS: Final = 2
 LINE_DUE: Final = 3
 LINE_LAST: Final = 4
-LINE_TIER: Final = 5
+LINE_DOOR: Final = 5
 LINE_CHANNEL: Final = 6
 LINE_PIECES: Final = 7
 LINE_CAP1: Final = 8
 LINE_CAP2: Final = 9
 LINE_ACCEPTED: Final = 10
-LINE_KEY: Final = 11
+LINE_LIKE: Final = 11
+LINE_FIRST: Final = 12
 
 LINE_SHORT: Final = 0
 LINE_LATE: Final = 1
@@ -48,6 +49,10 @@ LOT_PIECES: Final = 2
 LOT_POOL: Final = 3
 LOT_EXPIRES: Final = 4
 LOT_HUB: Final = 5
+LOT_SLOT: Final = 6
+
+SOURCE_WAREHOUSE: Final = 0
+SOURCE_PERIOD: Final = 1
 
 PIN_ROW: Final = 0
 PIN_LANE: Final = 1
@@ -58,11 +63,13 @@ LINE_START: Final = 0
 CAND_START: Final = 1
 LOT_START: Final = 2
 PIN_START: Final = 3
+SOURCE_START: Final = 4
 
 ITEM_HUB: Final = 0
 ITEM_PERISHABLE: Final = 1
 ITEM_LIFE: Final = 2
 ITEM_LIFTS: Final = 3
+ITEM_MAY_WAIT: Final = 4
 
 ITEM_VOLUME: Final = 0
 ITEM_SALVAGE: Final = 1
@@ -76,34 +83,38 @@ ITEM_CONSTANT: Final = 7
 LANE_ORIGIN: Final = 0
 LANE_TO: Final = 1
 LANE_TIER: Final = 2
+LANE_REGION: Final = 3
 
 LANE_COST: Final = 0
 LANE_VOLUME_COST: Final = 1
 
-SLOT_ON: Final = 0
-SLOT_ANY: Final = 1
-SLOT_LATE: Final = 2
-KEY_TIME: Final = 3
-KEY_FIRST: Final = 4
+FROM_HUB: Final = 0
+FROM_HUB_FREE: Final = 1
+FROM_ELSEWHERE: Final = 2
 
 W_LINE_TIME: Final = 0
 W_LINE_LOT: Final = 1
 W_TAKE: Final = 2
 W_RANK: Final = 3
 W_WANT: Final = 4
+W_PICK: Final = 5
 
 W_LINE_HUB: Final = 0
 W_LINE_LATE_START: Final = 1
 W_LINE_VALUE: Final = 2
 W_LINE_ALT: Final = 3
 W_LINE_GAIN: Final = 4
+W_LINE_KEY: Final = 5
 
 W_ORDER: Final = 0
 W_HIGH: Final = 1
+W_KEPT: Final = 2
 
 W_SUPPLY: Final = 0
 W_FLOOR: Final = 1
 W_STOCK: Final = 2
+W_SOLD: Final = 3
+W_FIRST: Final = 4
 
 W_BACKLOG: Final = 0
 W_LEFT: Final = 1
@@ -148,3 +159,4 @@ R_POOL: Final = 3
 R_EXPIRES: Final = 4
 R_HUB: Final = 5
 R_LOT: Final = 6
+R_SLOT: Final = 7

@@ -6,16 +6,17 @@ from typing import NamedTuple
 
 from optimizers import positions as at
 from optimizers.kernel import inlined, kernel
-from optimizers.layout import Tables
+from optimizers.layout import Shorts, Tables
 from optimizers.milp import Floats
-from optimizers.routes import INFINITE
+from optimizers.routes import INFINITE, Rates
 from optimizers.solution import Ints
 
 
 class Ledgers(NamedTuple):
     """What a whole plan uses so far, what is allowed, and the price of more. A hard limit has an endless price.
 
-    group (3, G*B) used, limit, price. lane (2, L, B) used, limit. lane_price (L,). storage (3, W, T). cap (2, C).
+    group (3, G*B) used, limit, price. lane (2, L, B) used, limit. lane_price (L,). storage (3, W, T) change of the volume from
+    one period to the next, limit, price. cap (2, C).
     deal (2, S*T) minor units ordered, least. deals (2, S*T) new orders, barred.
     """
 
@@ -37,7 +38,7 @@ class Book(NamedTuple):
 
     placed: Ints
     item: Ints
-    row: Ints
+    row: Shorts
     cost: Floats
     next: Ints
 
@@ -45,7 +46,7 @@ class Book(NamedTuple):
 class Rows(NamedTuple):
     """Supply rows of the item in hand.
 
-    row (7, n) : warehouse, period, pieces left, pool, last delivery, at hub, lot. open : open pieces per line.
+    row (8, n) : warehouse, period, pieces left, pool, last delivery, at hub, lot, slot of its ways. open : open pieces per line.
     """
 
     row: Ints
@@ -88,11 +89,10 @@ def post_item(lay: Tables, item: int, sign: int, led: Ledgers, book: Book) -> No
                 led.group[at.USED_GROUP, lay.cand[at.CAND_CELL, c]] += q * lay.cand[at.CAND_USAGE, c]
             led.deal[at.USED_DEAL, lay.cand[at.CAND_DEAL, c]] += q * lay.cand_money[at.CAND_UNIT, c]
             led.deals[at.USED_DEALS, lay.cand[at.CAND_DEAL, c]] += sign
-            for t in range(lay.cand[at.CAND_ARRIVAL, c], lay.periods):
-                led.storage[at.USED_STORAGE, lay.item[at.ITEM_HUB, item], t] += q * volume
+            led.storage[at.USED_STORAGE, lay.item[at.ITEM_HUB, item], lay.cand[at.CAND_ARRIVAL, c]] += q * volume
     for j in range(lay.start[at.LOT_START, item], lay.start[at.LOT_START, item + 1]):
-        for t in range(lay.lot[at.LOT_PERIOD, j], lay.periods):
-            led.storage[at.USED_STORAGE, lay.lot[at.LOT_WAREHOUSE, j], t] += sign * lay.lot[at.LOT_PIECES, j] * volume
+        load = sign * lay.lot[at.LOT_PIECES, j] * volume
+        led.storage[at.USED_STORAGE, lay.lot[at.LOT_WAREHOUSE, j], lay.lot[at.LOT_PERIOD, j]] += load
     post_rows(lay, item, float(sign), led, book)
 
 
@@ -106,8 +106,7 @@ def post_rows(lay: Tables, item: int, sign: float, led: Ledgers, book: Book) -> 
             sign * book.row[at.B_PIECES, n] * lay.item_money[at.ITEM_VOLUME, item],
         )
         origin = -1 - lane if lane < 0 else lay.net.lane[at.LANE_ORIGIN, lane]
-        for s in range(t, lay.periods):
-            led.storage[at.USED_STORAGE, origin, s] -= load
+        led.storage[at.USED_STORAGE, origin, t] -= load
         if lane < 0:
             continue
         led.lane[at.USED_LANE, lane, lay.bucket[t]] += load
@@ -117,8 +116,7 @@ def post_rows(lay: Tables, item: int, sign: float, led: Ledgers, book: Book) -> 
                 if cap >= 0:
                     led.cap[at.USED_CAP, cap] += sign * book.row[at.B_PIECES, n]
         elif lay.net.arrival[lane, t] < lay.periods:
-            for s in range(lay.net.arrival[lane, t], lay.periods):
-                led.storage[at.USED_STORAGE, lay.net.lane[at.LANE_TO, lane], s] += load
+            led.storage[at.USED_STORAGE, lay.net.lane[at.LANE_TO, lane], lay.net.arrival[lane, t]] += load
 
 
 @kernel
@@ -137,9 +135,24 @@ def overflow_cost(led: Ledgers) -> float:
                     * led.lane_price[lane]
                 )
     for w in range(led.storage[at.USED_STORAGE].shape[0]):
+        volume = 0.0
         for t in range(led.storage[at.USED_STORAGE].shape[1]):
-            cost += (
-                max(led.storage[at.USED_STORAGE, w, t] - led.storage[at.USED_STORAGE_LIMIT, w, t], 0.0)
-                * led.storage[at.USED_STORAGE_PRICE, w, t]
-            )
+            volume += led.storage[at.USED_STORAGE, w, t]
+            over = max(volume - led.storage[at.USED_STORAGE_LIMIT, w, t], 0.0)
+            cost += over * led.storage[at.USED_STORAGE_PRICE, w, t]
     return cost
+
+
+@kernel
+def regrets(lay: Tables, rates: Rates, book: Book, least: Floats, found: Floats) -> None:
+    """Fill `found` (N,) with what each item costs more at `rates`, group and lane use included, than it has to (`least`)."""
+    for item in range(len(found)):
+        volume, cost = lay.item_money[at.ITEM_VOLUME, item], book.cost[item]
+        for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
+            if book.placed[c] > 0 and lay.cand[at.CAND_CELL, c] >= 0:
+                cost += book.placed[c] * lay.cand[at.CAND_USAGE, c] * rates.group[lay.cand[at.CAND_CELL, c]]
+        for n in range(book.item[at.B_START, item], book.item[at.B_START, item] + book.item[at.B_COUNT, item]):
+            lane = book.row[at.B_LANE, n]
+            if lane >= 0:
+                cost += book.row[at.B_PIECES, n] * volume * rates.lane[lane, lay.bucket[book.row[at.B_PERIOD, n]]]
+        found[item] = cost - least[item]

@@ -19,7 +19,7 @@ import numpy as np
 from optimizers import positions as at
 from optimizers.budget import Budget
 from optimizers.given import decided
-from optimizers.layout import Layout, Tables, lay_out, stacked
+from optimizers.layout import Layout, Tables, lay_out, shared, stacked
 from optimizers.limits import Limits, bound_of, limits_of
 from optimizers.milp import Floats
 from optimizers.params import Params
@@ -82,6 +82,8 @@ class Coordination:
 def coordinate(problem: Problem, params: Params, budget: Budget, closed: Ints | None = None) -> Coordination:
     """Set up a solve: arrays, first prices, empty ledgers."""
     lay = lay_out(problem)
+    tables = stacked(lay)
+    lay = shared(lay, tables)
     limits = limits_of(problem, lay)
     rates = Rates(*(np.zeros_like(each) for each in limits.most))
     rates = rates._replace(lot=_worth_of_lots(lay))
@@ -89,7 +91,7 @@ def coordinate(problem: Problem, params: Params, budget: Budget, closed: Ints | 
     signs = Rates(*(np.zeros_like(each) for each in limits.most))
     shut = no_limits(lay)[1] if closed is None else closed
     return Coordination(
-        problem, lay, stacked(lay), limits, params, budget, rates, steps, signs, shut,
+        problem, lay, tables, limits, params, budget, rates, steps, signs, shut,
         [scratch_for(lay) for _ in range(params.threads)], empty_ledgers(problem, lay, limits), supply_rows(lay), empty_book(lay), rates,
     )  # fmt: skip
 
@@ -171,27 +173,38 @@ def plan_round(state: Coordination, rates: Rates) -> None:
     ledgers = empty_ledgers(state.problem, state.lay, state.limits)
     book = empty_book(state.lay)
     order = _order(state)
-    plan_items(state.tables, order, rates, state.closed, ledgers, state.scratch[0], state.rows, book)
-    _keep_deals(state, rates, ledgers, book)
+    book = _plan(state, order, rates, ledgers, book)
+    book = _keep_deals(state, rates, ledgers, book)
     cost = float(book.cost.sum()) + overflow_cost(ledgers) + _opening(state, book)
     if cost < state.cost:
         state.ledgers, state.book, state.cost, state.planned = ledgers, book, cost, True
 
 
-def _keep_deals(state: Coordination, rates: Rates, ledgers: Ledgers, book: Book) -> None:
+def _plan(state: Coordination, items: Ints, rates: Rates, ledgers: Ledgers, book: Book) -> Book:
+    """Plan items beside the ledgers; returns the book, which may be a longer one."""
+    spare, done = most_rows(state.lay), 0
+    while True:
+        done += plan_items(
+            state.tables, items[done:], rates, state.closed, ledgers, state.scratch[0], state.rows, book, spare
+        )
+        if done == len(items):
+            return book
+        book = make_room(book, spare)
+
+
+def _keep_deals(state: Coordination, rates: Rates, ledgers: Ledgers, book: Book) -> Book:
     """Bar supplier periods whose orders stay below the minimum value, and plan their items again, until none is left."""
     lay = state.lay
     while True:
         low = (ledgers.deals[at.USED_DEALS] > 0) & (ledgers.deal[at.USED_DEAL] < ledgers.deal[at.USED_DEAL_LEAST])
         if not low.any():
-            return
+            return book
         ledgers.deals[at.USED_BARRED, low] = 1
         cands = np.flatnonzero((book.placed > 0) & low[lay.cand_deal])
         items = np.unique(np.searchsorted(lay.cand_start, cands, side="right") - 1)
         for item in items:
             remove_item(state.tables, int(item), ledgers, book)
-        make_room(book)
-        plan_items(state.tables, items, rates, state.closed, ledgers, state.scratch[0], state.rows, book)
+        book = _plan(state, items, rates, ledgers, make_room(book, most_rows(lay)))
 
 
 def _order(state: Coordination) -> Ints:
@@ -220,7 +233,7 @@ def improve_round(state: Coordination, rates: Rates, items: Ints) -> None:
             spare,
         )
         if done < len(items):
-            make_room(state.book)
+            state.book = make_room(state.book, spare)
     cost = float(state.book.cost.sum()) + overflow_cost(state.ledgers)
     state.cost = cost + _opening(state, state.book)
 

@@ -51,11 +51,11 @@ def empty_ledgers(problem: Problem, lay: Layout, limits: Limits) -> Ledgers:
 
 
 def empty_book(lay: Layout) -> Book:
-    """Room for every item's rows three times over."""
-    rows, items = 6 * len(lay.line_pieces) + 64 * len(lay.hub) + 4 * most_rows(lay), len(lay.hub)
+    """Room for a few rows of each demand line; `make_room` finds more when they are used up."""
+    rows, items = 3 * len(lay.line_pieces) + 4 * len(lay.hub) + 4 * most_rows(lay), len(lay.hub)
     return Book(
         np.zeros(len(lay.cand_mode), dtype=np.int64), np.zeros((2, items), dtype=np.int64),
-        np.zeros((5, rows), dtype=np.int64), np.zeros(items), np.zeros(1, dtype=np.int64),
+        np.zeros((5, rows), dtype=np.int32), np.zeros(items), np.zeros(1, dtype=np.int64),
     )  # fmt: skip
 
 
@@ -71,17 +71,20 @@ def supply_rows(lay: Layout) -> Rows:
     lots, cands, pins = (int(np.diff(start).max(initial=0)) for start in (lay.lot_start, lay.cand_start, lay.pin_start))
     count = (lots + cands) * (pins + 1) + pins + 2
     lines = int(np.diff(lay.line_start).max(initial=0)) + 1
-    numbers = np.zeros((7, count), dtype=np.int64), np.zeros(lines, dtype=np.int64)
+    numbers = np.zeros((8, count), dtype=np.int64), np.zeros(lines, dtype=np.int64)
     return Rows(*numbers, np.zeros(2 * lay.regions), np.zeros(1, dtype=np.int64))
 
 
-def make_room(book: Book) -> None:
-    """Move the rows in force to the front of the book."""
+def make_room(book: Book, spare: int) -> Book:
+    """The book with the rows in force at its front, and longer where fewer than twice `spare` rows would be left."""
     kept = rows_in_force(book)
-    book.row[:, : len(kept)] = book.row[:, kept]
-    count = book.item[at.B_COUNT]
+    row, count = book.row, book.item[at.B_COUNT]
+    if len(kept) + 2 * spare > row.shape[1]:
+        row = np.zeros((5, 2 * len(kept) + 4 * spare), dtype=np.int32)
+    row[:, : len(kept)] = book.row[:, kept]
     book.item[at.B_START] = np.cumsum(count) - count
     book.next[0] = len(kept)
+    return book._replace(row=row)
 
 
 def rows_in_force(book: Book) -> Ints:
@@ -92,11 +95,17 @@ def rows_in_force(book: Book) -> Ints:
 
 @kernel
 def plan_items(
-    lay: Tables, items: Ints, rates: Rates, closed: Ints, led: Ledgers, work: Scratch, rows: Rows, book: Book
-) -> None:
-    """Plan items that are not in the ledgers, in the order given."""
+    lay: Tables, items: Ints, rates: Rates, closed: Ints, led: Ledgers, work: Scratch, rows: Rows, book: Book, spare: int
+) -> int:  # fmt: skip
+    """Plan items that are not in the ledgers, in the order given, until fewer than `spare` rows are left in the book.
+
+    Returns how many were planned.
+    """
     for n in range(len(items)):
+        if book.next[0] + spare > book.row.shape[1]:
+            return n
         plan_item(lay, items[n], rates, closed, led, work, rows, book)
+    return len(items)
 
 
 @kernel
@@ -108,13 +117,14 @@ def improve_items(
     Stops when fewer than `spare` rows are left in the book. Returns how many items were tried.
     """
     over = overflow_cost(led)
-    kept = np.zeros(work.cand.shape[1], dtype=np.int64)
+    kept = work.cand[at.W_KEPT]
     for n in range(len(items)):
         if book.next[0] + spare > book.row.shape[1]:
             return n
         item = items[n]
         first, last = lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]
-        kept[: last - first] = book.placed[first:last]
+        for c in range(first, last):
+            kept[c - first] = book.placed[c]
         start, count, cost, top = (
             book.item[at.B_START, item],
             book.item[at.B_COUNT, item],
@@ -128,7 +138,8 @@ def improve_items(
             over = new_over
             continue
         remove_item(lay, item, led, book)
-        book.placed[first:last] = kept[: last - first]
+        for c in range(first, last):
+            book.placed[c] = kept[c - first]
         book.item[at.B_START, item], book.item[at.B_COUNT, item], book.cost[item], book.next[0] = (
             start,
             count,

@@ -9,17 +9,33 @@ import numpy.typing as npt
 
 from optimizers.layout import Layout
 from optimizers.milp import Floats
+from optimizers.positions import FROM_ELSEWHERE
 from optimizers.solution import Ints
+
+Choices = npt.NDArray[np.int32]
 
 
 class Scratch(NamedTuple):
-    """Arrays named after what `item_program` and `dispatch` keep in them; sizes are maxima over all items."""
+    """Arrays named after what the kernels keep in them; sizes are maxima over all items.
 
+    label, step (slots, W, T), door, knock (slots, doors, T) : least cost to each place and period from the source of the
+    slot, and the steps that lead there; two slots for the hub, then one for every place and period. fresh (slots,) : stamp of
+    the costs a slot was filled at; `stamp` is the present one. path (2, n) : legs of a way, lane and release.
+    """
+
+    room: Floats
     leg: Floats
     stay: Floats
-    cost: Floats
+    held: Floats
+    label: Floats
     step: Ints
-    key: Ints
+    door: Floats
+    knock: Ints
+    leave: Ints
+    depart: Ints
+    fresh: Ints
+    stamp: Ints
+    path: Ints
     line: Ints
     line_money: Floats
     cand: Ints
@@ -29,7 +45,7 @@ class Scratch(NamedTuple):
     value: Floats
     other: Floats
     queue: Ints
-    choice: npt.NDArray[np.int32]
+    choice: Choices
     stage: Ints
 
 
@@ -38,8 +54,8 @@ def scratch_for(lay: Layout) -> Scratch:
     lines = _most(lay.line_start)
     cands = _most(lay.cand_start)
     lots = _most(lay.lot_start)
-    keys = 3 * (int(lay.line_key.max()) + 1 if len(lay.line_key) else 0) + 3
     periods, places = lay.periods, lay.warehouses
+    slots, doors = FROM_ELSEWHERE + places * periods, lay.regions * max(len(lay.tiers), 1)
     states = int(_states(lay))
     stages = lines + cands + 3 * periods + 2
 
@@ -47,9 +63,11 @@ def scratch_for(lay: Layout) -> Scratch:
         return np.zeros(shape, dtype=np.int64)
 
     return Scratch(
-        leg=np.zeros((len(lay.lane_origin), periods)), stay=np.zeros((places, periods)),
-        cost=np.zeros((keys, places, periods)), step=ints(keys, places, periods), key=ints(5, keys), line=ints(5, lines),
-        line_money=np.zeros((5, lines)), cand=ints(2, cands), lot_base=np.zeros(lots), time=ints(3, periods),
+        room=np.zeros((len(lay.lane_origin), int(lay.bucket[-1]) + 1)), leg=np.zeros((len(lay.lane_origin), periods)), stay=np.zeros((places, periods)), held=np.zeros((places, periods + 1)),
+        label=np.zeros((slots, places, periods)), step=ints(slots, places, periods),
+        door=np.zeros((slots, doors, periods)), knock=ints(slots, doors, periods), leave=ints(places, periods),
+        depart=ints(doors, periods), fresh=ints(slots), stamp=np.ones(1, dtype=np.int64), path=ints(2, places * periods + 1),
+        line=ints(6, lines), line_money=np.zeros((6, lines)), cand=ints(3, cands), lot_base=np.zeros(lots), time=ints(5, periods + 2),
         time_money=np.zeros((2, periods + 1)), value=np.zeros(states), other=np.zeros(states), queue=ints(states),
         choice=np.zeros((stages, states), dtype=np.int32), stage=ints(3, stages),
     )  # fmt: skip

@@ -6,11 +6,11 @@ from optimizers import positions as at
 from optimizers.kernel import inlined, kernel
 from optimizers.layout import Tables
 from optimizers.posting import Book, Ledgers, Rows
-from optimizers.routes import INFINITE, WAIT, cost_to_go
+from optimizers.routes import INFINITE, LEG, NOWHERE, WAIT, best_arrival, spread
 from optimizers.scratch import Scratch
 
 
-@kernel
+@inlined
 def _write(book: Book, lane: int, period: int, pieces: int, line: int, pool: int) -> None:
     n = book.next[0]
     (
@@ -23,154 +23,161 @@ def _write(book: Book, lane: int, period: int, pieces: int, line: int, pool: int
     book.next[0] = n + 1
 
 
+@kernel
+def add_row(
+    lay: Tables, item: int, w: int, came: int, pieces: int, pool: int, ends: int, at_hub: int, lot: int,
+    led: Ledgers, rows: Rows,
+) -> None:  # fmt: skip
+    """Append a supply row; its stock is posted as if it stayed for ever."""
+    n = rows.number[0]
+    hub = lay.item[at.ITEM_HUB, item]
+    rows.row[at.R_WAREHOUSE, n], rows.row[at.R_PERIOD, n], rows.row[at.R_PIECES, n] = w, came, pieces
+    rows.row[at.R_POOL, n], rows.row[at.R_EXPIRES, n], rows.row[at.R_LOT, n] = pool, ends, lot
+    rows.row[at.R_HUB, n] = at_hub
+    slot = at.FROM_HUB if w == hub and came == 0 else at.FROM_ELSEWHERE + w * lay.periods + came
+    rows.row[at.R_SLOT, n] = slot
+    led.storage[at.USED_STORAGE, w, came] += pieces * lay.item_money[at.ITEM_VOLUME, item]
+    rows.number[0] = n + 1
+
+
+@inlined
+def refresh(lay: Tables, rows: Rows, r: int, work: Scratch) -> int:
+    """Slot with the ways of row r at the present costs of legs."""
+    slot = rows.row[at.R_SLOT, r]
+    if work.fresh[slot] != work.stamp[0]:
+        work.fresh[slot] = work.stamp[0]
+        spread(lay, rows.row[at.R_WAREHOUSE, r], rows.row[at.R_PERIOD, r], False, slot, work)
+    return int(slot)
+
+
 @inlined
 def pinned(lay: Tables, item: int, led: Ledgers, rows: Rows, book: Book) -> float:
     """Carry out pinned moves from free rows at their origin; what is missing is paid for."""
-    cost = 0.0
+    cost, volume = 0.0, lay.item_money[at.ITEM_VOLUME, item]
     for p in range(lay.start[at.PIN_START, item], lay.start[at.PIN_START, item + 1]):
         lane, t, owed = lay.pin[at.PIN_LANE, p], lay.pin[at.PIN_PERIOD, p], lay.pin[at.PIN_PIECES, p]
-        moved = 0
+        moved, arrival = 0, lay.net.arrival[lane, t]
         for r in range(rows.number[0]):
+            w, came, ends = rows.row[at.R_WAREHOUSE, r], rows.row[at.R_PERIOD, r], rows.row[at.R_EXPIRES, r]
             free = rows.row[at.R_POOL, r] == 0 or t >= lay.item[at.ITEM_LIFTS, item]
-            if (
-                owed == 0
-                or not free
-                or rows.row[at.R_WAREHOUSE, r] != lay.net.lane[at.LANE_ORIGIN, lane]
-                or rows.row[at.R_PERIOD, r] > t
-                or rows.row[at.R_EXPIRES, r] < t
-            ):
-                continue
             part = min(owed, rows.row[at.R_PIECES, r])
-            if part == 0:
+            if part == 0 or not free or w != lay.net.lane[at.LANE_ORIGIN, lane] or came > t or ends < t:
                 continue
-            arrival = lay.net.arrival[lane, t]
-            if arrival < lay.periods and rows.row[at.R_EXPIRES, r] < arrival:
+            if arrival < lay.periods and ends < arrival:
                 continue
             owed -= part
             moved += part
             rows.row[at.R_PIECES, r] -= part
-            for s in range(rows.row[at.R_PERIOD, r], t):
-                cost += part * lay.holding[item, rows.row[at.R_WAREHOUSE, r]] * lay.days[s]
-            for s in range(t, lay.periods):
-                led.storage[at.USED_STORAGE, rows.row[at.R_WAREHOUSE, r], s] -= (
-                    part * lay.item_money[at.ITEM_VOLUME, item]
-                )
+            cost += part * lay.holding[item, w] * (lay.net.clock[t] - lay.net.clock[came])
+            led.storage[at.USED_STORAGE, w, t] -= part * volume
             if arrival >= lay.periods:
                 cost -= part * lay.item_money[at.ITEM_SALVAGE, item]
                 continue
-            n = rows.number[0]
-            rows.row[at.R_WAREHOUSE, n], rows.row[at.R_PERIOD, n], rows.row[at.R_PIECES, n], rows.row[at.R_POOL, n] = (
-                lay.net.lane[at.LANE_TO, lane],
-                arrival,
-                part,
-                0,
-            )
-            rows.row[at.R_EXPIRES, n], rows.row[at.R_HUB, n], rows.row[at.R_LOT, n] = rows.row[at.R_EXPIRES, r], 0, -1
-            rows.number[0] = n + 1
-            for s in range(arrival, lay.periods):
-                led.storage[at.USED_STORAGE, lay.net.lane[at.LANE_TO, lane], s] += (
-                    part * lay.item_money[at.ITEM_VOLUME, item]
-                )
+            add_row(lay, item, lay.net.lane[at.LANE_TO, lane], arrival, part, 0, ends, 0, -1, led, rows)
         if moved > 0:
             _write(book, lane, t, moved, -1, 0)
-            led.lane[at.USED_LANE, lane, lay.bucket[t]] += moved * lay.item_money[at.ITEM_VOLUME, item]
-            cost += moved * (
-                lay.lane_money[at.LANE_COST, lane]
-                + lay.item_money[at.ITEM_VOLUME, item] * lay.lane_money[at.LANE_VOLUME_COST, lane] / 1000.0
-            )
+            led.lane[at.USED_LANE, lane, lay.bucket[t]] += moved * volume
+            flat = lay.lane_money[at.LANE_COST, lane] + volume * lay.lane_money[at.LANE_VOLUME_COST, lane] / 1000.0
+            cost += moved * flat
         cost += owed * lay.pin_price[p]
     return cost
 
 
-@kernel
+@inlined
 def ship(
-    lay: Tables, item: int, k: int, r: int, wanted: int, slot: int, led: Ledgers, work: Scratch, rows: Rows, book: Book
+    lay: Tables, item: int, k: int, r: int, wanted: int, led: Ledgers, work: Scratch, rows: Rows, book: Book
 ) -> tuple[int, float]:  # fmt: skip
-    """Send up to `wanted` pieces of row r to line k on the way in `slot`; returns pieces sent and their true cost."""
-    volume = lay.item_money[at.ITEM_VOLUME, item]
-    w, t = rows.row[at.R_WAREHOUSE, r], rows.row[at.R_PERIOD, r]
+    """Send up to `wanted` pieces of row r to line k on its cheapest way; returns pieces sent and their true cost."""
+    slot = refresh(lay, rows, r, work)
+    arrival = best_arrival(lay, k, slot, rows.row[at.R_PERIOD, r], True, work)
+    amount, cost, legs = 0, 0.0, 0
+    if arrival >= 0:
+        legs = _read_way(lay, k, slot, arrival, work)
+        amount = _most_on_way(lay, item, k, r, wanted, legs, led, work, rows)
+    if amount > 0:
+        cost = amount * _carry(lay, item, k, r, amount, legs, arrival, led, work, rows, book)
+    return amount, cost
+
+
+@inlined
+def _most_on_way(
+    lay: Tables, item: int, k: int, r: int, wanted: int, legs: int, led: Ledgers, work: Scratch, rows: Rows
+) -> int:
+    """Pieces that fences, expiry, sale caps and room on the legs let through."""
+    t, pool, volume = work.path[1, 0], rows.row[at.R_POOL, r], lay.item_money[at.ITEM_VOLUME, item]
     amount = min(wanted, rows.row[at.R_PIECES, r])
-    for cap in (lay.line[at.LINE_CAP1, k], lay.line[at.LINE_CAP2, k]):
+    fenced = pool != 0 and t < lay.item[at.ITEM_LIFTS, item] and pool != lay.line[at.LINE_CHANNEL, k]
+    if t > rows.row[at.R_EXPIRES, r] or fenced:
+        amount = 0
+    for row in (at.LINE_CAP1, at.LINE_CAP2):
+        cap = lay.line[row, k]
         if cap >= 0:
             amount = min(amount, int(led.cap[at.USED_CAP_LIMIT, cap] - led.cap[at.USED_CAP, cap]))
-    while amount > 0:
-        lane = work.step[slot, w, t]
-        if lane == WAIT:
-            t += 1
-            continue
-        b = lay.bucket[t]
+    for n in range(legs):
+        lane, b = work.path[0, n], lay.bucket[work.path[1, n]]
         if led.lane_price[lane] == INFINITE and volume > 0.0:
-            amount = min(
-                amount, int((led.lane[at.USED_LANE_LIMIT, lane, b] - led.lane[at.USED_LANE, lane, b] + 1e-6) / volume)
-            )
-        if lay.net.lane[at.LANE_TO, lane] < 0:
-            fenced = (
-                rows.row[at.R_POOL, r] != 0
-                and t < lay.item[at.ITEM_LIFTS, item]
-                and rows.row[at.R_POOL, r] != lay.line[at.LINE_CHANNEL, k]
-            )
-            if t > rows.row[at.R_EXPIRES, r] or fenced:
-                return 0, 0.0
-            break
-        t, w = lay.net.arrival[lane, t], lay.net.lane[at.LANE_TO, lane]
-    if amount <= 0:
-        return 0, 0.0
-    return amount, amount * _carry(lay, item, k, r, amount, slot, led, work, rows, book)
+            left = led.lane[at.USED_LANE_LIMIT, lane, b] - led.lane[at.USED_LANE, lane, b] + 1e-6
+            amount = min(amount, int(left / volume))
+    return int(amount)
 
 
-@kernel
+@inlined
+def _read_way(lay: Tables, k: int, slot: int, arrival: int, work: Scratch) -> int:
+    """Legs of the way that reaches line k in period `arrival`, last one first; returns their number."""
+    n, last = 0, work.knock[slot, lay.line[at.LINE_DOOR, k], arrival]
+    while last != NOWHERE:
+        lane, t = last // LEG, last % LEG
+        work.path[0, n], work.path[1, n] = lane, t
+        n += 1
+        w = lay.net.lane[at.LANE_ORIGIN, lane]
+        last = work.step[slot, w, t]
+        while last == WAIT:
+            t -= 1
+            last = work.step[slot, w, t]
+    return n
+
+
+@inlined
 def _carry(
-    lay: Tables, item: int, k: int, r: int, amount: int, slot: int, led: Ledgers, work: Scratch, rows: Rows, book: Book
+    lay: Tables, item: int, k: int, r: int, amount: int, legs: int, arrival: int, led: Ledgers, work: Scratch,
+    rows: Rows, book: Book,
 ) -> float:  # fmt: skip
     """Post the way of `amount` pieces; returns the true cost per piece."""
     volume, cost = lay.item_money[at.ITEM_VOLUME, item], 0.0
     w, t = rows.row[at.R_WAREHOUSE, r], rows.row[at.R_PERIOD, r]
     load = amount * volume
-    for s in range(t, lay.periods):
-        led.storage[at.USED_STORAGE, w, s] -= load
     rows.row[at.R_PIECES, r] -= amount
-    for cap in (lay.line[at.LINE_CAP1, k], lay.line[at.LINE_CAP2, k]):
-        if cap >= 0:
-            led.cap[at.USED_CAP, cap] += amount
-    while True:
-        lane = work.step[slot, w, t]
-        if lane == WAIT:
-            cost += lay.holding[item, w] * lay.days[t]
-            led.storage[at.USED_STORAGE, w, t] += load
-            t += 1
-            continue
-        led.lane[at.USED_LANE, lane, lay.bucket[t]] += load
+    for row in (at.LINE_CAP1, at.LINE_CAP2):
+        if lay.line[row, k] >= 0:
+            led.cap[at.USED_CAP, lay.line[row, k]] += amount
+    for n in range(legs - 1, -1, -1):
+        lane, leaves = work.path[0, n], work.path[1, n]
+        cost += lay.holding[item, w] * (lay.net.clock[leaves] - lay.net.clock[t])
+        led.storage[at.USED_STORAGE, w, leaves] -= load
+        led.lane[at.USED_LANE, lane, lay.bucket[leaves]] += load
         cost += lay.lane_money[at.LANE_COST, lane] + volume * lay.lane_money[at.LANE_VOLUME_COST, lane] / 1000.0
-        pool = rows.row[at.R_POOL, r] if t < lay.item[at.ITEM_LIFTS, item] else 0
-        arrival = lay.net.arrival[lane, t]
-        if lay.net.lane[at.LANE_TO, lane] < 0:
-            _write(book, lane, t, amount, k, pool)
-            if arrival > lay.line[at.LINE_DUE, k]:
-                cost += lay.line_money[at.LINE_LATE, k] * (
-                    lay.net.ends[arrival] - lay.net.ends[lay.line[at.LINE_DUE, k]]
-                )
-            return float(cost)
-        _write(book, lane, t, amount, -1, pool)
-        t, w = arrival, lay.net.lane[at.LANE_TO, lane]
+        pool = rows.row[at.R_POOL, r] if leaves < lay.item[at.ITEM_LIFTS, item] else 0
+        _write(book, lane, leaves, amount, k if n == 0 else -1, pool)
+        if n > 0:
+            w, t = lay.net.lane[at.LANE_TO, lane], lay.net.arrival[lane, leaves]
+            led.storage[at.USED_STORAGE, w, t] += load
+    due = lay.line[at.LINE_DUE, k]
+    if arrival > due:
+        cost += lay.line_money[at.LINE_LATE, k] * (lay.net.ends[arrival] - lay.net.ends[due])
+    return cost
 
 
 @kernel
-def again(lay: Tables, item: int, k: int, led: Ledgers, work: Scratch, slot: int) -> None:
-    """Recompute the true way of line k with the lanes that are full by now."""
+def shut_full_lanes(lay: Tables, item: int, led: Ledgers, work: Scratch) -> None:
+    """Legs without room for one more piece are no way any more; every way is found anew when it is asked for."""
+    volume = lay.item_money[at.ITEM_VOLUME, item]
     for lane in range(lay.net.lane.shape[1]):
         if led.lane_price[lane] == INFINITE:
             for t in range(lay.periods):
                 b = lay.bucket[t]
-                if (
-                    led.lane[at.USED_LANE_LIMIT, lane, b] - led.lane[at.USED_LANE, lane, b] + 1e-6
-                    < lay.item_money[at.ITEM_VOLUME, item]
-                ):
+                if led.lane[at.USED_LANE_LIMIT, lane, b] - led.lane[at.USED_LANE, lane, b] + 1e-6 < volume:
                     work.leg[lane, t] = INFINITE
-    late = lay.line_money[at.LINE_LATE, k] if lay.line[at.LINE_LAST, k] > lay.line[at.LINE_DUE, k] else 0.0
-    cost_to_go(
-        lay.net, lay.line[at.LINE_REGION, k], lay.line[at.LINE_OPENS, k], lay.line[at.LINE_LAST, k], lay.line[at.LINE_DUE, k], late, lay.line[at.LINE_TIER, k], work.leg,
-        work.stay, 0, work.cost[slot], work.step[slot],
-    )  # fmt: skip
+    work.stamp[0] += 1
 
 
 @inlined
@@ -178,7 +185,7 @@ def leftover(lay: Tables, item: int, led: Ledgers, rows: Rows, book: Book) -> fl
     """What nobody takes: held to the end and worth its salvage, or scrapped when it expires."""
     cost = 0.0
     for r in range(rows.number[0]):
-        q, w = rows.row[at.R_PIECES, r], rows.row[at.R_WAREHOUSE, r]
+        q, w, came = rows.row[at.R_PIECES, r], rows.row[at.R_WAREHOUSE, r], rows.row[at.R_PERIOD, r]
         if q == 0:
             continue
         until = lay.periods
@@ -187,10 +194,8 @@ def leftover(lay: Tables, item: int, led: Ledgers, rows: Rows, book: Book) -> fl
             pool = rows.row[at.R_POOL, r] if until < lay.item[at.ITEM_LIFTS, item] else 0
             _write(book, -1 - w, until, q, -1, pool)
             cost += q * lay.item_money[at.ITEM_SCRAP, item]
-            for t in range(until, lay.periods):
-                led.storage[at.USED_STORAGE, w, t] -= q * lay.item_money[at.ITEM_VOLUME, item]
+            led.storage[at.USED_STORAGE, w, until] -= q * lay.item_money[at.ITEM_VOLUME, item]
         else:
             cost -= q * lay.item_money[at.ITEM_SALVAGE, item]
-        for t in range(rows.row[at.R_PERIOD, r], until):
-            cost += q * lay.holding[item, w] * lay.days[t]
+        cost += q * lay.holding[item, w] * max(lay.net.clock[until] - lay.net.clock[came], 0.0)
     return cost

@@ -8,6 +8,7 @@ import numpy as np
 
 from optimizers.given import Decided, expiry, most_pieces
 from optimizers.milp import Floats
+from optimizers.positions import FROM_ELSEWHERE as FIRST_SLOT
 from optimizers.problem import Problem
 from optimizers.solution import Ints
 from optimizers.tables import FREE
@@ -68,7 +69,10 @@ def _spacing_left(problem: Problem, given: Decided) -> tuple[Ints, Any]:
 
 
 def lots(problem: Problem, given: Decided) -> tuple[Any, ...]:
-    """Opening stock (split where part of it expires), inflow and given orders, by item; free hub lots included."""
+    """Opening stock (split where part of it expires), inflow and given orders, by item; free hub lots included.
+
+    After the lots come the sources: distinct places and periods of the lots that are not free stock of the hub.
+    """
     stock, inflow, goods = problem.stock, problem.inflow, problem.goods
     periods = problem.sizes["T"]
     rows = []
@@ -92,7 +96,20 @@ def lots(problem: Problem, given: Decided) -> tuple[Any, ...]:
     lots = lots[:, np.lexsort((lots[4], lots[1], lots[5], lots[2], lots[0]))]
     start = np.searchsorted(lots[0], np.arange(problem.sizes["N"] + 1))
     at_hub = (lots[1] == goods.receiving[lots[0]]) & (lots[4] == FREE)
-    return (as_int(start), *(as_int(lots[k]) for k in range(1, 6)), as_int(at_hub))
+    slot = FIRST_SLOT + lots[1] * periods + lots[2]
+    away = np.flatnonzero(~at_hub)
+    source = np.unique(np.stack([lots[0][away], lots[1][away], lots[2][away]]), axis=1)
+    source_start = np.searchsorted(source[0], np.arange(problem.sizes["N"] + 1))
+    columns = (as_int(lots[k]) for k in range(1, 6))
+    return (
+        as_int(start),
+        *columns,
+        as_int(at_hub),
+        as_int(slot),
+        as_int(source_start),
+        as_int(source[1]),
+        as_int(source[2]),
+    )
 
 
 def _lot(*columns: Ints) -> Ints:

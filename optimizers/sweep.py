@@ -7,12 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from optimizers import positions as at
-from optimizers.classes import find_ways, price_backlog, useful_pieces, weigh_lines
+from optimizers.classes import count_sold, find_ways, price_backlog, useful_pieces, weigh_lines
 from optimizers.item_program import run_program
 from optimizers.kernel import inlined, kernel
 from optimizers.layout import Layout, Tables
 from optimizers.milp import Floats
-from optimizers.routes import INFINITE, WAIT, Rates, fill_costs
+from optimizers.routes import INFINITE, LEG, NOWHERE, WAIT, Rates, best_arrival, departures, fill_costs
 from optimizers.scratch import Scratch
 from optimizers.solution import Ints
 
@@ -43,32 +43,39 @@ def empty_use(lay: Layout, groups: int, caps: int) -> Use:
 @kernel
 def sweep(lay: Tables, items: Ints, rates: Rates, room: Floats, closed: Ints, work: Scratch, use: Use) -> None:
     """Solve the relaxed program of each of `items` and add up its use."""
+    known = -1
     for n in range(len(items)):
         item = items[n]
-        fill_costs(lay, item, rates, room, closed, work.leg, work.stay)
+        fill_costs(lay, item, rates, room, closed, work)
+        if lay.item[at.ITEM_HUB, item] != known:
+            known = lay.item[at.ITEM_HUB, item]
+            departures(lay, known, work)
         find_ways(lay, item, work)
         fixed = weigh_lines(lay, item, rates, work)
         price_backlog(lay, item, work)
         hub_supply(lay, item, work)
-        for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
-            most = lay.cand[at.CAND_HIGH, c]
-            if lay.item[at.ITEM_PERISHABLE, item] == 1:
-                most = min(
-                    most,
-                    max(
-                        useful_pieces(lay, item, c, work),
-                        lay.cand[at.CAND_PUBLISHED, c] // lay.cand[at.CAND_STEP, c] * lay.cand[at.CAND_STEP, c],
-                    ),
-                )
-            work.cand[at.W_HIGH, c - lay.start[at.CAND_START, item]] = (
-                0 if closed[lay.item[at.ITEM_HUB, item]] == 1 else most
-            )
+        _highest(lay, item, closed, work)
         first = lay.start[at.LINE_START, item]
         for k in range(first, lay.start[at.LINE_START, item + 1]):
             work.line[at.W_WANT, k - first] = lay.line[at.LINE_PIECES, k]
         gain = run_program(lay, item, rates, work)
         use.bound[item] = fixed - gain
         _count(lay, item, work, use)
+
+
+@inlined
+def _highest(lay: Tables, item: int, closed: Ints, work: Scratch) -> None:
+    """Most pieces of each candidate: all that shelf life allows, or what was published."""
+    perishes, shut = lay.item[at.ITEM_PERISHABLE, item] == 1, closed[lay.item[at.ITEM_HUB, item]] == 1
+    if perishes:
+        count_sold(lay, item, work)
+    for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
+        most = lay.cand[at.CAND_HIGH, c]
+        if perishes:
+            step = lay.cand[at.CAND_STEP, c]
+            known = lay.cand[at.CAND_PUBLISHED, c] // step * step
+            most = min(most, max(useful_pieces(lay, item, c, work), known))
+        work.cand[at.W_HIGH, c - lay.start[at.CAND_START, item]] = 0 if shut else most
 
 
 @inlined
@@ -100,52 +107,100 @@ def _count(lay: Tables, item: int, work: Scratch, use: Use) -> None:
     _count_lines(lay, item, work, use)
 
 
-@inlined
+@kernel
 def _count_lines(lay: Tables, item: int, work: Scratch, use: Use) -> None:
-    volume, hub = lay.item_money[at.ITEM_VOLUME, item], lay.item[at.ITEM_HUB, item]
-    for k in range(lay.start[at.LINE_START, item], lay.start[at.LINE_START, item + 1]):
-        i, key = k - lay.start[at.LINE_START, item], lay.line[at.LINE_KEY, k]
-        mine = float(work.line[at.W_TAKE, i])
-        rest = lay.line[at.LINE_PIECES, k] - mine
-        if mine > 0:
-            if work.line_money[at.W_LINE_LATE_START, i] > 0.0:
-                _walk(lay, work, work.key[at.SLOT_ANY, key], hub, 0, mine * volume, 0, use)
-            else:
-                for t in range(work.line[at.W_LINE_TIME, i]):
-                    use.storage[hub, t] -= mine * volume
-                _walk(lay, work, work.key[at.SLOT_ON, key], hub, 0, mine * volume, 1, use)
-        j = work.line[at.W_LINE_LOT, i]
-        if rest > 0 and j >= 0 and work.line_money[at.W_LINE_ALT, i] < work.line_money[at.W_LINE_VALUE, i]:
-            use.lot[j] += rest
-            w = lay.lot[at.LOT_WAREHOUSE, j]
-            until = lay.lot[at.LOT_EXPIRES, j] if lay.lot[at.LOT_EXPIRES, j] < lay.periods - 1 else lay.periods
-            for t in range(lay.lot[at.LOT_PERIOD, j], until):
-                use.storage[w, t] -= rest * volume
-            _walk(lay, work, work.key[at.SLOT_LATE, key], w, lay.lot[at.LOT_PERIOD, j], rest * volume, 1, use)
+    first, served = lay.start[at.LINE_START, item], 0.0
+    pieces, take, chosen = lay.line[at.LINE_PIECES], work.line[at.W_TAKE], work.line[at.W_LINE_LOT]
+    alt, value = work.line_money[at.W_LINE_ALT], work.line_money[at.W_LINE_VALUE]
+    cap1, cap2, cap = lay.line[at.LINE_CAP1], lay.line[at.LINE_CAP2], use.cap
+    for k in range(first, lay.start[at.LINE_START, item + 1]):
+        i = k - first
+        mine, rest = float(take[i]), float(pieces[k] - take[i])
+        if rest > 0 and chosen[i] >= 0 and alt[i] < value[i]:
+            _count_lot(lay, item, k, chosen[i], rest, work, use)
             mine += rest
-        use.served[item] += mine
-        if lay.line[at.LINE_CAP1, k] >= 0:
-            use.cap[lay.line[at.LINE_CAP1, k]] += mine
-        if lay.line[at.LINE_CAP2, k] >= 0:
-            use.cap[lay.line[at.LINE_CAP2, k]] += mine
+        served += mine
+        if cap1[k] >= 0:
+            cap[cap1[k]] += mine
+        if cap2[k] >= 0:
+            cap[cap2[k]] += mine
+    use.served[item] = served
+    _count_hub(lay, item, work, use)
 
 
 @inlined
-def _walk(lay: Tables, work: Scratch, slot: int, w: int, t: int, volume: float, stays: int, use: Use) -> None:
-    """Add the use of the cheapest way from (w, t): volume on each leg, and storage while it waits when `stays` is 1."""
-    while True:
-        lane = work.step[slot, w, t]
-        if lane == WAIT:
-            if stays == 1:
+def _count_hub(lay: Tables, item: int, work: Scratch, use: Use) -> None:
+    """Ways of the pieces from the hub; holding there is in the program's stock up to the class period of a line."""
+    volume, hub, first = (
+        lay.item_money[at.ITEM_VOLUME, item],
+        lay.item[at.ITEM_HUB, item],
+        lay.start[at.LINE_START, item],
+    )
+    opens, due, gate, take = (
+        lay.line[at.LINE_OPENS],
+        lay.line[at.LINE_DUE],
+        lay.line[at.LINE_DOOR],
+        work.line[at.W_TAKE],
+    )
+    door, knock, step, lanes = work.door[at.FROM_HUB], work.knock[at.FROM_HUB], work.step[at.FROM_HUB], use.lane
+    origin, bucket, storage, late = (
+        lay.net.lane[at.LANE_ORIGIN],
+        lay.bucket,
+        use.storage,
+        work.line_money[at.W_LINE_LATE_START],
+    )
+    time = work.line[at.W_LINE_TIME]
+    for k in range(first, lay.start[at.LINE_START, item + 1]):
+        load = take[k - first] * volume
+        if load <= 0.0:
+            continue
+        if late[k - first] > 0.0:
+            a = best_arrival(lay, k, at.FROM_HUB_FREE, 0, False, work)
+            _walk(lay, k, at.FROM_HUB_FREE, a, load, False, work, use)
+            continue
+        for t in range(time[k - first]):
+            storage[hub, t] -= load
+        found = opens[k]
+        for a in range(opens[k] + 1, due[k] + 1):
+            if door[gate[k], a] < door[gate[k], found]:
+                found = a
+        last = knock[gate[k], found]
+        while last != NOWHERE:
+            lane, t = last // LEG, last % LEG
+            lanes[lane, bucket[t]] += load
+            w = origin[lane]
+            last = step[w, t]
+            while last == WAIT:
+                t -= 1
+                storage[w, t] += load
+                last = step[w, t]
+
+
+@kernel
+def _count_lot(lay: Tables, item: int, k: int, j: int, rest: float, work: Scratch, use: Use) -> None:
+    volume = lay.item_money[at.ITEM_VOLUME, item]
+    use.lot[j] += rest
+    w, came, slot = lay.lot[at.LOT_WAREHOUSE, j], lay.lot[at.LOT_PERIOD, j], lay.lot[at.LOT_SLOT, j]
+    until = lay.lot[at.LOT_EXPIRES, j] if lay.lot[at.LOT_EXPIRES, j] < lay.periods - 1 else lay.periods
+    for t in range(came, until):
+        use.storage[w, t] -= rest * volume
+    _walk(lay, k, slot, best_arrival(lay, k, slot, came, True, work), rest * volume, True, work, use)
+
+
+@inlined
+def _walk(lay: Tables, k: int, slot: int, a: int, volume: float, stays: bool, work: Scratch, use: Use) -> None:
+    """Add the use of the way that reaches line k in period a: volume on each leg, and storage while it waits."""
+    last = work.knock[slot, lay.line[at.LINE_DOOR, k], a]
+    while last != NOWHERE:
+        lane, t = last // LEG, last % LEG
+        use.lane[lane, lay.bucket[t]] += volume
+        w = lay.net.lane[at.LANE_ORIGIN, lane]
+        last = work.step[slot, w, t]
+        while last == WAIT:
+            t -= 1
+            if stays:
                 use.storage[w, t] += volume
-            t += 1
-        elif lane >= 0:
-            use.lane[lane, lay.bucket[t]] += volume
-            if lay.net.lane[at.LANE_TO, lane] < 0:
-                return
-            t, w = lay.net.arrival[lane, t], lay.net.lane[at.LANE_TO, lane]
-        else:
-            return
+            last = work.step[slot, w, t]
 
 
 __all__ = ["INFINITE", "Use", "empty_use", "hub_supply", "sweep"]
