@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -52,10 +53,19 @@ def wall_now() -> int:
     return time.time_ns() // 1_000_000
 
 
+_passed: Counter[str] = Counter()
+
+
 def crash_point(name: str) -> None:
-    """End this process as kill -9 would, when the environment variable CRASH_AT names this point (tests)."""
-    if os.environ.get("CRASH_AT") == name:
-        os._exit(137)
+    """End this process as kill -9 would, when the environment variable CRASH_AT names this point (tests).
+
+    `CRASH_AT=chunk-judged:3` ends it when the point is reached the third time.
+    """
+    wanted, _, nth = os.environ.get("CRASH_AT", "").partition(":")
+    if wanted == name:
+        _passed[name] += 1
+        if _passed[name] >= int(nth or 1):
+            os._exit(137)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +130,7 @@ class Services:
     @cached_property
     def work(self) -> StreamWork:
         """Chunk transactions of the stream agents."""
-        return StreamWork(self.database)
+        return StreamWork(self.database, crash_point)
 
     @cached_property
     def board(self) -> Board:

@@ -66,6 +66,7 @@ def run_plan(services: Services) -> None:
             advance=advance,
             propose=lambda store, compute, request, wall: propose(store, compute, request, wall, crash_point),
             wall=services.wall,
+            crash=crash_point,
         )
         worker.run(stop)
     finally:

@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from supplychain.bootstrap import Services
+from supplychain.bootstrap import Services, crash_point
 from supplychain.broker.publisher import Publisher
 from supplychain.dispatch.dispatcher import Dispatcher
 from supplychain.dispatch.signing_secrets import SecretsFile, load_secrets, write_secrets
@@ -80,6 +80,7 @@ def dispatcher(services: Services) -> Dispatcher:
             *settings.dispatch.allowed_hosts,
             *({urlsplit(settings.partner_url).netloc} if stand_in else ()),
         },
+        crash=crash_point,
     )
 
 

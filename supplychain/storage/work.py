@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,10 +49,11 @@ class Progress:
 
 
 class StreamWork:
-    """Commits of the stream agents, one transaction per chunk."""
+    """Commits of the stream agents, one transaction per chunk; `crash` is called before its end (tests)."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, crash: Callable[[str], None] = lambda point: None) -> None:
         self._database = database
+        self._crash = crash
 
     def watch(
         self,
@@ -93,6 +94,7 @@ class StreamWork:
             add_dead_letters(connection, owner, letters, wall)
             add_findings(connection, delta.findings, wall)
             add_counts(connection, owner, {(str(bucket), reason): n for (bucket, reason), n in delta.counts.items()})
+            self._crash("chunk-written")
 
     def stock(
         self,
