@@ -6,16 +6,18 @@ import json
 import os
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from supplychain.broker.admin import Topics
+from supplychain.broker.backpressure import Backpressure
 from supplychain.broker.publisher import Publisher
 from supplychain.broker.subscriber import Subscriber
 from supplychain.compute import InlineCompute, PoolCompute
 from supplychain.domain.errors import UnavailableError
-from supplychain.messages.topics import partition_counts
+from supplychain.messages.topics import TICKED, partition_counts
 from supplychain.planning.ports import Compute, Store, WallClock
 from supplychain.planning.warm import warm_up
 from supplychain.settings import Settings
@@ -152,10 +154,34 @@ class Services:
         """The broker of this deployment."""
         return read_run(self.settings)
 
-    def publisher(self) -> Publisher:
-        """Return a new producer of records."""
+    def publisher(self, *, patience: float | None = None) -> Publisher:
+        """Return a new producer of records.
+
+        Parameters
+        ----------
+        patience
+            Seconds to wait for readers that are behind on the embedded broker, which drops what it cannot hold; None
+            never waits, for what is small and must not be late.
+        """
+        gate = None
+        if patience is not None and not self.settings.broker.url:
+            gate = Backpressure(self._backlog(), patience=patience)
         # a failed record is raised by the publisher; the client's own lines about connections would only repeat it
-        return Publisher(self.broker.bootstrap, options={"log_level": 2})
+        return Publisher(self.broker.bootstrap, gate=gate, options={"log_level": 2})
+
+    def _backlog(self) -> Callable[[], float]:
+        """Return the measure of the backlog: what the broker holds against what the database says is read."""
+        topics, names, cluster = self.topics(), [topic.name for topic in TICKED], self.broker.cluster
+
+        def share() -> float:
+            read = {
+                (name, partition): offset
+                for name in names
+                for partition, offset in self.partitions.next_offsets(name, cluster).items()
+            }
+            return topics.backlog_share(read, names)
+
+        return share
 
     def subscriber(self, group: str, topics: list[str]) -> Subscriber:
         """Return a new plain consumer, outside the stream workers."""

@@ -205,22 +205,24 @@ class Topics:
             for place, mark in self.watermarks(names).items()
         }
 
-    def backlog_share(self, group: str, topics: Iterable[str]) -> float:
-        """Return the fullest partition's lag as a share of what a broker with small retention can hold.
+    def backlog_share(self, done: Mapping[tuple[str, int], int], topics: Iterable[str]) -> float:
+        """Return the fullest partition's backlog as a share of what a broker with small retention can hold.
 
         The embedded broker drops its oldest records without a word, so producers that can wait should do so above one
         half. Before it has dropped any, what it has kept so far, and at least 10,000 records, is its known capacity.
+
+        Parameters
+        ----------
+        done
+            Next offset to be read by partition; nothing was read where it is missing.
 
         Raises
         ------
         BrokerUnreachableError
             If there is no answer in time.
         """
-        names = tuple(topics)
-        marks = self.watermarks(names)
-        done = self.committed(group, names)
         share = 0.0
-        for place, mark in marks.items():
+        for place, mark in self.watermarks(topics).items():
             kept = mark.high - mark.low
             capacity = max(kept, _SURE_CAPACITY) if mark.low == 0 else max(kept, 1)
             share = max(share, (mark.high - done.get(place, 0)) / capacity)

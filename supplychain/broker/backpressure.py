@@ -1,7 +1,7 @@
 """Waiting for the readers: the embedded broker drops what it cannot hold, so a producer that can wait has to.
 
-Simulator and replay produce as fast as the machine allows. They tell this gate what they have sent; it looks now and then
-how full the fullest partition is, and holds them while the readers catch up.
+Simulator, replay and platforms produce as fast as they can. Their publisher tells this gate what it sends; now and then it
+looks how full the fullest partition is, and the gate holds it while the readers catch up.
 """
 
 import time
@@ -55,18 +55,13 @@ class Backpressure:
         self._unseen = 0
         self.waited: float = 0.0
 
-    def sent(self, records: int = 1) -> None:
-        """Count records as sent, and wait when it is time to look and the backlog is too large.
-
-        Raises
-        ------
-        BacklogError
-            If the backlog stays too large and does not shrink for `patience` seconds.
-        """
+    def due(self, records: int = 1) -> bool:
+        """Count records as about to be sent, and tell whether it is time to look."""
         self._unseen += records
-        if self._unseen >= self._every:
-            self._unseen = 0
-            self.wait()
+        if self._unseen < self._every:
+            return False
+        self._unseen = 0
+        return True
 
     def wait(self) -> None:
         """Wait until the backlog is small enough; adds to `waited` (seconds).

@@ -15,11 +15,13 @@ from typing import Any, Final, Self
 
 from confluent_kafka import KafkaException, Message, Producer
 
+from supplychain.broker.backpressure import Backpressure
 from supplychain.domain.errors import UnavailableError
 
 _FAILURES_KEPT: Final = 1_000
 _POLL_EVERY: Final = 500
 _FULL_QUEUE_POLL_SECONDS: Final = 0.1
+_GATE_SECONDS: Final = 10.0
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,8 @@ class Publisher:
         large batches pay twice.
     delivery_timeout_ms
         When a record that cannot be delivered counts as failed.
+    gate
+        Holds records back while the readers of a small broker are behind; None sends at any speed.
     options
         Further librdkafka settings, such as security.
     """
@@ -83,8 +87,10 @@ class Publisher:
         *,
         linger_ms: int = 20,
         delivery_timeout_ms: int = 120_000,
+        gate: Backpressure | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
+        self._gate = gate
         self._producer = Producer(
             {
                 "bootstrap.servers": bootstrap,
@@ -137,7 +143,10 @@ class Publisher:
         ------
         PublishError
             If librdkafka refuses the record at once, for example because it is too large.
+        BacklogError
+            If the gate stays shut.
         """
+        self._pass_gate(1)
         self._produce(topic, key, value, _options(partition, headers, timestamp_ms))
         self._sent += 1
         if self._sent % _POLL_EVERY == 0:
@@ -181,6 +190,34 @@ class Publisher:
             raise PublishError([_failed(topic, partition, key, error.str())], 1)
         return Delivered(topic, message.partition(), message.offset())
 
+    def deliver(self, topic: str, records: Sequence[tuple[bytes | None, bytes | None]], timeout: float = 30.0) -> None:
+        """Send the keys and values of one caller and wait until each of them is confirmed.
+
+        Unlike `flush` it tells of the caller's own records only, so that many threads may share the publisher.
+
+        Raises
+        ------
+        PublishError
+            If some failed, or are unconfirmed after `timeout` seconds: those may still arrive.
+        BacklogError
+            If the gate stays shut; nothing was sent then.
+        """
+        self._pass_gate(len(records))
+        reports: list[Any] = []
+
+        def reported(error: Any, message: Message) -> None:
+            reports.append(None if error is None else _failed(topic, message.partition(), message.key(), error.str()))
+
+        for key, value in records:
+            self._produce(topic, key, value, {"on_delivery": reported})
+        deadline = time.monotonic() + timeout
+        while len(reports) < len(records) and (left := deadline - time.monotonic()) > 0:
+            self._producer.poll(min(left, 0.05))
+        failed = [report for report in reports if report is not None]
+        missing = len(records) - len(reports)
+        if failed or missing:
+            raise PublishError(failed or [_failed(topic, None, None, "not confirmed in time")], len(failed) + missing)
+
     def flush(self, timeout: float = 30.0) -> None:
         """Wait until every record handed over so far is confirmed.
 
@@ -209,6 +246,12 @@ class Publisher:
     ) -> None:
         if error is None:
             self.close()
+
+    def _pass_gate(self, records: int) -> None:
+        """Wait at the gate, after what was sent before has become visible to it."""
+        if self._gate is not None and self._gate.due(records):
+            self._producer.flush(_GATE_SECONDS)
+            self._gate.wait()
 
     def _produce(self, topic: str, key: bytes | None, value: bytes | None, options: Mapping[str, Any]) -> None:
         while True:

@@ -70,7 +70,7 @@ class Driver:
         """
         began = time.monotonic()
         at = floor_to(starts_at, self._grid)
-        with self._services.publisher() as publisher, httpx.Client(timeout=90.0) as client:
+        with self._services.publisher(patience=_PATIENCE_SECONDS) as publisher, httpx.Client(timeout=90.0) as client:
             send_tick(publisher, at)
             publisher.flush()
             self._quiet(at)

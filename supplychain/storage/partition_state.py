@@ -99,20 +99,19 @@ class SqlPartitions:
         with self._database.read() as connection:
             return _seen(connection, topic, partition)
 
-    def next_offsets(self, topic: str) -> dict[int, int]:
-        """Return the stored next offset of every partition of a topic."""
+    def next_offsets(self, topic: str, cluster: str | None = None) -> dict[int, int]:
+        """Return the stored next offset of every partition of a topic; of one cluster only when it is named."""
+        query = select(partitions.c.partition, partitions.c.next_offset).where(partitions.c.topic == topic)
+        query = query if cluster is None else query.where(partitions.c.cluster == cluster)
         with self._database.read() as connection:
-            rows = connection.execute(
-                select(partitions.c.partition, partitions.c.next_offset).where(partitions.c.topic == topic)
-            )
-            return {row.partition: row.next_offset for row in rows}
+            return {row.partition: row.next_offset for row in connection.execute(query)}
 
 
 def _seen(connection: Connection, topic: str, partition: int) -> tuple[tuple[int, bytes], ...]:
     blocks = connection.execute(
         select(seen_blocks.c.hour, seen_blocks.c.block)
         .where(seen_blocks.c.topic == topic, seen_blocks.c.partition == partition)
-        .order_by(seen_blocks.c.hour, seen_blocks.c.first_offset)
+        .order_by(seen_blocks.c.hour, seen_blocks.c.cluster, seen_blocks.c.first_offset)
     )
     return tuple((block.hour, block.block) for block in blocks)
 
@@ -195,10 +194,8 @@ def add_seen(
     connection: Connection, owner: Owner, first_offset: int, blocks: Sequence[tuple[int, bytes]], expired: int
 ) -> None:
     """Store the ids of a chunk as one packed block per hour, and forget hours beyond the horizon."""
-    rows = [
-        {"topic": owner.topic, "partition": owner.partition, "hour": hour, "first_offset": first_offset, "block": block}
-        for hour, block in blocks
-    ]
+    place = {"cluster": owner.cluster, "topic": owner.topic, "partition": owner.partition}
+    rows = [{**place, "hour": hour, "first_offset": first_offset, "block": block} for hour, block in blocks]
     insert_new(connection, seen_blocks, rows)
     connection.execute(_FORGET, {"its_topic": owner.topic, "its_partition": owner.partition, "its_expired": expired})
 

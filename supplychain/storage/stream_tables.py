@@ -13,7 +13,6 @@ from sqlalchemy import (
     LargeBinary,
     Table,
     Text,
-    UniqueConstraint,
 )
 
 from supplychain.storage.columns import label, metadata, moment
@@ -54,6 +53,7 @@ windows = Table(
 corrections = Table(
     "corrections",
     metadata,
+    label("cluster", key=True),  # another broker begins its offsets anew
     label("topic", key=True),
     Column("partition", Integer, primary_key=True),
     Column("offset", BigInteger, primary_key=True),
@@ -69,6 +69,7 @@ corrections = Table(
 seen_blocks = Table(
     "seen_blocks",
     metadata,
+    label("cluster", key=True),
     label("topic", key=True),
     Column("partition", Integer, primary_key=True),
     Column("hour", BigInteger, primary_key=True),
@@ -99,7 +100,7 @@ dead_letters = Table(
     Column("size", BigInteger, nullable=False),
     moment("created_wall"),
     moment("redriven_wall", nullable=True),
-    UniqueConstraint("topic", "partition", "offset", "reason"),
+    Index("ix_dead_letters_created_wall", "created_wall"),
 )
 
 findings = Table(

@@ -154,6 +154,7 @@ def _correction(owner: Owner, row: Correction) -> dict[str, Any]:
     }
     kind = max(amounts, key=lambda name: amounts[name])
     return {
+        "cluster": owner.cluster,
         "topic": owner.topic,
         "partition": owner.partition,
         "offset": row.offset,

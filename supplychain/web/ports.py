@@ -165,13 +165,10 @@ class IdempotencyStore(Protocol):
 
 
 class SalesPublisher(Protocol):
-    """Hands sale events to the broker; `flush` raises UnavailableError when one did not arrive."""
+    """Hands sale events to the broker."""
 
-    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
-        """Hand over one record."""
-
-    def flush(self, timeout: float = 30.0) -> None:
-        """Wait until all are confirmed."""
+    def deliver(self, topic: str, records: Sequence[tuple[bytes | None, bytes | None]], timeout: float = 30.0) -> None:
+        """Send keys and values and wait until each is confirmed; raises `UnavailableError` when one is not."""
 
 
 SecretsOf = Callable[[str], Sequence[str]]
@@ -214,8 +211,8 @@ class Services(Protocol):
     def idempotency(self) -> IdempotencyStore:
         """Idempotency keys."""
 
-    def publisher(self) -> SalesPublisher:
-        """Return a new producer of records."""
+    def publisher(self, *, patience: float | None = None) -> SalesPublisher:
+        """Return a new producer of records, which waits so many seconds for readers that are behind."""
 
 
 OPEN_STATES: tuple[LineState, ...] = (LineState.PROPOSED, LineState.APPROVED)

@@ -26,6 +26,8 @@ from supplychain.web.ports import Front, SalesPublisher, Services
 
 _GRACE_SECONDS: Final = 5
 _POLL_SECONDS: Final = 0.1
+_BACKLOG_SECONDS: Final = 1.0
+"""A platform waits no longer for readers that are behind; it is told to send again."""
 
 
 def build(services: Services) -> FastAPI:
@@ -41,7 +43,7 @@ def build(services: Services) -> FastAPI:
         board=services.board,
         desk=PlanningDesk(services.store, services.wall),
         idempotency=services.idempotency,
-        publisher=_once(services.publisher),
+        publisher=_once(lambda: services.publisher(patience=_BACKLOG_SECONDS)),
         secrets_of=_secrets(services.settings, services.store),
         wall=services.wall,
     )

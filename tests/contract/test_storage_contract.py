@@ -18,10 +18,12 @@ from supplychain.planning import review
 from supplychain.planning.ports import GroupCut, Letter, Message
 from supplychain.storage.engine import Database
 from supplychain.storage.migrate import upgrade
-from supplychain.storage.partition_state import SqlPartitions, add_counts, add_seen, advance
+from supplychain.storage.partition_state import DeadLetter, SqlPartitions, add_counts, add_seen, advance
 from supplychain.storage.store import SqlStore
-from supplychain.storage.tables import audit, counts, facts, incidents, metadata
+from supplychain.storage.tables import audit, corrections, counts, dead_letters, facts, incidents, metadata
 from supplychain.storage.upserts import add_up, insert_new, put
+from supplychain.storage.work import Progress, StreamWork
+from supplychain.watching.delta import ChunkDelta, Correction, WindowDelta
 from tests.unit.planning.small_trade import PLANNER, T0, WALL, add_plan, line_of, move_of, open_trade, outbox, wall
 
 
@@ -381,3 +383,25 @@ def test_schema_of_the_migrations_is_the_schema_of_the_tables(base: Database) ->
     upgrade(base)
     with base.read() as connection:
         assert connection.execute(select(facts.c.name)).scalars().all() == ["still here"]
+
+
+def test_another_broker_at_the_same_offsets_takes_no_row_for_known(base: Database) -> None:
+    """An embedded broker begins at offset 0 with every start: ids, corrections and dead letters of both are kept."""
+    kept = SqlPartitions(base)
+    window = WindowDelta("", "A", "CN-ZJ", "live", -1, T0, T0, 1, 2, 0, 0, 0, 4_000)
+    for number, cluster in enumerate(("first", "second")):
+        owner = kept.assign("sales.v1", 0, cluster=cluster, low=0, high=0, wall=WALL).owner
+        delta = ChunkDelta(
+            seen_blocks=[(T0, bytes([number]) * 20)],
+            corrections=[Correction(5, f"late-{number}", 1_000, window)],
+            watermark=T0,
+        )
+        letters = [DeadLetter(7, "malformed", "no JSON", b"{")]
+        progress = Progress(owner, 0, 10, T0)
+        StreamWork(base).watch(
+            progress, delta, snapshot=b"", predictions=[], letters=letters, group_of={}, tuning_version=0, wall=WALL
+        )
+    assert sorted(block for _, block in kept.seen("sales.v1", 0)) == [b"\0" * 20, b"\1" * 20]
+    with base.read() as connection:
+        assert len(connection.execute(select(dead_letters)).all()) == 2
+        assert len(connection.execute(select(corrections)).all()) == 2

@@ -69,9 +69,7 @@ def stage(make_stage: MakeStage) -> Stage:
 
 
 @pytest.fixture(scope="session")
-def undisturbed(
-    tmp_path_factory: pytest.TempPathFactory, sample_network: Catalogue, history: list[Written]
-) -> bytes:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, sample_network: Catalogue, history: list[Written]) -> bytes:
     """The dump of a run of `history` without any fault."""
     with EmbeddedBroker(partition_counts()) as broker:
         stage = Stage(tmp_path_factory.mktemp("undisturbed") / "stage", broker, sample_network)

@@ -48,7 +48,9 @@ def until(wanted: Callable[[], object], what: str, seconds: float = PATIENCE_SEC
 class Role:
     """One role of the service as its own process, as the parent starts it."""
 
-    def __init__(self, stage: Stage, name: str, *, crash_at: str = "", environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, stage: Stage, name: str, *, crash_at: str = "", environment: Mapping[str, str] | None = None
+    ) -> None:
         command = [sys.executable, "-m", "supplychain.processes.roles", name, str(stage.settings_file)]
         own = {key: value for key, value in os.environ.items() if key != "CRASH_AT"}
         own |= {"CRASH_AT": crash_at} if crash_at else {}
@@ -129,7 +131,8 @@ class Stage:
         )
         self.settings_file = folder / "settings.json"
         self.settings_file.write_text(
-            json.dumps({"settings": json.loads(self.settings.model_dump_json()), "parent": os.getpid()}), encoding="utf-8"
+            json.dumps({"settings": json.loads(self.settings.model_dump_json()), "parent": os.getpid()}),
+            encoding="utf-8",
         )
         self.take_broker(broker)
         self.services: Services = build(self.settings)

@@ -90,7 +90,9 @@ def test_killed_streams_come_back_and_lose_and_double_nothing(service: Service) 
     assert books["duplicates"] == 4 * (BATCH + 1) and books["excluded"] == 44
     assert books["counted"] + books["corrections"] + books["cancellations"] == distinct + 40
     windows = rows(service.services, "SELECT SUM(orders) AS orders, SUM(gross) AS gross FROM windows")[0]
-    late = rows(service.services, "SELECT COUNT(*) AS n, COALESCE(SUM(qty), 0) AS qty FROM corrections WHERE kind = 'paid'")[0]
+    late = rows(
+        service.services, "SELECT COUNT(*) AS n, COALESCE(SUM(qty), 0) AS qty FROM corrections WHERE kind = 'paid'"
+    )[0]
     assert windows.orders + late.n == distinct
     assert windows.gross + late.qty == sum(1 + n % 2 for n in range(BATCH)) * 40
     assert service.stop() == 0

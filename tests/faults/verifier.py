@@ -128,7 +128,10 @@ def _verify_counts(stage: Stage) -> None:
         assert own == {name: expected.buckets[partition, name] for name in own}, f"partition {partition}"
         assert own["received"] == sum(number for name, number in own.items() if name != "received")
     assert len(letters) == sum(counted[partition, "dead_letters"] for partition in range(SALES.partitions))
-    sums = rows(services, "SELECT SUM(gross) AS gross, SUM(cancelled) AS cancelled, SUM(refunded) AS refunded, SUM(returned) AS returned FROM windows")[0]
+    sums = rows(
+        services,
+        "SELECT SUM(gross) AS gross, SUM(cancelled) AS cancelled, SUM(refunded) AS refunded, SUM(returned) AS returned FROM windows",
+    )[0]
     late = {row.kind: row.qty for row in rows(services, "SELECT kind, SUM(qty) AS qty FROM corrections GROUP BY kind")}
     pieces = {kind: int(getattr(sums, name) or 0) + int(late.get(kind, 0)) for kind, name in _PIECES.items()}
     assert pieces == {kind: expected.pieces[kind] for kind in _PIECES}
@@ -143,7 +146,10 @@ def _verify_offsets(stage: Stage) -> None:
 def verify_planning(stage: Stage) -> None:
     """Check approvals, deliveries, what is stuck, and the audit trail."""
     services = stage.services
-    released = rows(services, "SELECT line FROM plan_lines WHERE state IN ('released','confirmed','short','in_transit','received','closed')")
+    released = rows(
+        services,
+        "SELECT line FROM plan_lines WHERE state IN ('released','confirmed','short','in_transit','received','closed')",
+    )
     approved = {row.line for row in rows(services, "SELECT line FROM revisions WHERE state_after = 'approved'")}
     assert {row.line for row in released} <= approved
     delivered = rows(services, "SELECT message, delivered_wall FROM outbox WHERE state = 'delivered'")

@@ -26,6 +26,7 @@ from supplychain.web.ports import Front
 router = APIRouter(tags=["events"], route_class=OptionallyIdempotentRoute)
 BATCH_LIMIT: Final = 5_000
 _QTY_LIMIT: Final = 1_000_000
+_CONFIRM_SECONDS: Final = 4.0
 _SCHEMA: Final = {
     "requestBody": {
         "required": True,
@@ -91,10 +92,9 @@ def checked(envelope: Mapping[str, Any] | None, data: object) -> Sale:
 
 
 def _publish(front: Front, sales: list[Sale]) -> None:
-    publisher = front.publisher()
-    for sale in sales:
-        publisher.send(topics.SALES.name, (sale.room_id or sale.shop_id).encode(), codec.encode(sale))
-    publisher.flush()
+    """Answer only when the broker has confirmed every event of this batch; a shutdown waits five seconds for that."""
+    records = [((sale.room_id or sale.shop_id).encode(), codec.encode(sale)) for sale in sales]
+    front.publisher().deliver(topics.SALES.name, records, timeout=_CONFIRM_SECONDS)
 
 
 def _refused(request: Request, faults: list[dict[str, Any]]) -> Response:

@@ -1,6 +1,7 @@
 """A publisher confirms what arrived and never keeps quiet about what did not."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from confluent_kafka import Consumer, Message, TopicPartition
@@ -97,3 +98,30 @@ def test_retried_sends_arrive_once(broker: EmbeddedBroker) -> None:
         for number in range(50):
             publisher.send("limits", b"k", str(number).encode())
     assert Topics(broker.bootstrap).watermarks(["limits"])["limits", 0].high == before + 50
+
+
+def test_delivery_tells_of_the_callers_own_records_only(broker: EmbeddedBroker) -> None:
+    with Publisher(broker.bootstrap) as publisher, ThreadPoolExecutor(4) as threads:
+
+        def deliver(number: int) -> str:
+            size = 3_000_000 if number % 4 == 0 else 10
+            try:
+                publisher.deliver("limits", [(b"k", b"x" * 10), (b"k", b"x" * size)], timeout=30)
+            except PublishError as failed:
+                return f"{failed.count} failed"
+            return "arrived"
+
+        answers = list(threads.map(deliver, range(12)))
+    assert answers == ["1 failed", "arrived", "arrived", "arrived"] * 3
+
+
+def test_delivery_without_an_answer_in_time_is_an_error(broker: EmbeddedBroker) -> None:
+    publisher = Publisher(broker.bootstrap, options={"log_level": 0})
+    publisher.deliver("limits", [(None, b"x")])
+    broker.down()
+    try:
+        with pytest.raises(PublishError, match="not confirmed in time"):
+            publisher.deliver("limits", [(None, b"x")], timeout=0.2)
+    finally:
+        broker.up()
+    publisher.close()

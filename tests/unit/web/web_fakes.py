@@ -412,10 +412,8 @@ class FakePublisher:
         self.sent: list[tuple[str, bytes | None, bytes | None]] = []
         self.broken: Exception | None = None
 
-    def send(self, topic: str, key: bytes | None, value: bytes | None) -> None:
-        self.sent.append((topic, key, value))
-
-    def flush(self, timeout: float = 30.0) -> None:
+    def deliver(self, topic: str, records: Sequence[tuple[bytes | None, bytes | None]], timeout: float = 30.0) -> None:
+        self.sent += [(topic, key, value) for key, value in records]
         if self.broken is not None:
             raise self.broken
 
