@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Executor
 from functools import partial
 from typing import Generic, TypeVar
 
+from streams.agents.commit import patiently
 from streams.chunks import Place, Retained
 from supplychain.bootstrap import Assigned, Services
-from supplychain.domain.errors import UnavailableError
-from supplychain.telemetry import log
 
-_log = log(__name__)
 Held = TypeVar("Held")
 
 
@@ -49,9 +46,9 @@ class Desk(Generic[Held]):
         await self._settled()
         starts = {}
         for place, kept in sorted(retained.items()):
-            assigned = await self._patiently(partial(self._take, place, kept))
+            assigned = await patiently(self._executor, partial(self._take, place, kept))
             self._held[place] = self._hold(place, assigned)
-            starts[place] = assigned.next_offset
+            starts[place] = assigned.reads_from
         return starts
 
     async def revoked(self, places: frozenset[Place]) -> None:
@@ -69,14 +66,3 @@ class Desk(Generic[Held]):
         return services.partitions.assign(
             place[0], place[1], cluster=services.broker.cluster, low=kept.low, high=kept.high, wall=services.wall()
         )
-
-    async def _patiently(self, call: Callable[[], Assigned]) -> Assigned:
-        """Ask again while the database is away: a rebalance is no reason to die."""
-        pause = 0.1
-        while True:
-            try:
-                return await asyncio.get_running_loop().run_in_executor(self._executor, call)
-            except UnavailableError as away:
-                _log.warning("database away while taking a partition over", detail=str(away))
-                await asyncio.sleep(pause)
-                pause = min(5.0, pause * 2)

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from streams.agents.commit import patiently
+from streams.agents.commit import FAILED, patiently, piecewise
 from streams.agents.custody import Desk
 from streams.agents.versions import Current
 from streams.chunks import Chunk, Place
@@ -61,9 +61,19 @@ class _Follower(ABC):
                 continue
             fresh = chunk.since(held.next_offset)
             if fresh is not None:
-                await patiently(self._executor, self._commit(held, fresh))
-                held.next_offset = fresh.last + 1
+                await piecewise(fresh, partial(self._take, held), partial(self._refuse, held))
             chunk.done()
+
+    async def _take(self, held: Followed, chunk: Chunk) -> None:
+        await patiently(self._executor, self._commit(held, chunk))
+        held.next_offset = chunk.last + 1
+
+    async def _refuse(self, held: Followed, chunk: Chunk, fault: Exception) -> None:
+        letter = DeadLetter(chunk.first, FAILED, f"{type(fault).__name__}: {fault}", chunk.values[0] or b"")
+        progress = Progress(held.owner, held.next_offset, chunk.last + 1, held.watermark)
+        counted = Counter({("received", ""): 1, ("dead_letters", FAILED): 1})
+        await patiently(self._executor, self._write(progress, [], [letter], counted))
+        held.next_offset = chunk.last + 1
 
     def _commit(self, held: Followed, chunk: Chunk) -> partial[None]:
         sifted = sift(chunk.values, self.decoder.decode)

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from streams.agents.commit import patiently
+from streams.agents.commit import FAILED, patiently, piecewise
 from streams.agents.custody import Desk
 from streams.agents.versions import Current, Versions
 from streams.chunks import Chunk, Place, gathered
 from supplychain.bootstrap import Assigned, DeadLetter, Owner, Progress, Services, crash_point
+from supplychain.domain.errors import SupplyChainError
 from supplychain.domain.forecast import SessionForecast
 from supplychain.messages.topics import SALES
-from supplychain.watching.delta import Batch, ChunkDelta, ForecastCue
+from supplychain.watching.delta import Batch, Bucket, ChunkDelta, ForecastCue, Rejection
 from supplychain.watching.partition import PartitionWatch
 
 Witness = Callable[[Chunk, ChunkDelta], None]
@@ -35,13 +36,26 @@ class Watched:
     next_offset: int
     seen: tuple[tuple[int, bytes], ...]
     snapshot: bytes | None
+    replayed: int
+    """Records below the next offset have been read again up to here, where the snapshot was lost."""
     watch: PartitionWatch | None = None
     versions: Versions | None = None
 
 
 def hold(place: Place, assigned: Assigned) -> Watched:
     """Start with what was stored; the watcher itself is built with the first chunk."""
-    return Watched(assigned.owner, assigned.next_offset, assigned.seen, assigned.snapshot)
+    seen = assigned.seen if assigned.reads_from == assigned.next_offset else ()
+    return Watched(assigned.owner, assigned.next_offset, seen, assigned.snapshot, assigned.reads_from)
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    """A chunk whose commit runs, and the offset that was next before it."""
+
+    task: asyncio.Task[None]
+    held: Watched
+    chunk: Chunk
+    loaded: int
 
 
 class WatchAgent:
@@ -73,7 +87,8 @@ class WatchAgent:
         self._executor = executor
         self._writer = writer or executor
         self._witness = witness
-        self._writing: asyncio.Task[None] | None = None
+        self._writing: _Writing | None = None
+        self._settling = asyncio.Lock()
         self.desk: Desk[Watched] = Desk(services, executor, hold, self.settle)
 
     async def run(self, stream: Any) -> None:
@@ -103,12 +118,25 @@ class WatchAgent:
         FencedError
             If the partition has another owner.
         """
-        if self._writing is not None:
-            await asyncio.shield(self._writing)
+        async with self._settling:
+            written = self._writing
+            if written is None:
+                return
+            try:
+                await asyncio.shield(written.task)
+            except SupplyChainError:
+                raise
+            except Exception:  # noqa: BLE001 - told and kept for each record that cannot be taken
+                written.held.next_offset = written.loaded
+                await self._take_in_parts(written.held, written.chunk)
+            written.chunk.done()
+            self._writing = None
 
     async def _begin(self, chunk: Chunk) -> None:
         """Judge a chunk, wait for the commit before, and start its own."""
         held = self.desk.held((chunk.topic, chunk.partition))
+        if held is not None and held.replayed < held.next_offset:
+            await self._replay(held, chunk)
         fresh = None if held is None else chunk.since(held.next_offset)
         if held is None or fresh is None:
             await self.settle()
@@ -116,53 +144,120 @@ class WatchAgent:
                 chunk.done()
             return
         crash_point("chunk-fetched")
-        commit, delta = await asyncio.get_running_loop().run_in_executor(self._executor, self._judge, held, fresh)
-        crash_point("chunk-judged")
-        held.next_offset = fresh.last + 1
-        await self.settle()
-        self._writing = asyncio.create_task(self._write(commit, chunk, delta))
+        judged = None
+        while judged is None or held.watch is not judged:  # again when the commit before went another way than foreseen
+            try:
+                commit, delta = await patiently(self._executor, partial(self._judge, held, fresh))
+            except SupplyChainError:
+                raise
+            except Exception:  # noqa: BLE001 - told and kept for each record that cannot be taken
+                await self.settle()
+                await self._take_in_parts(held, fresh)
+                chunk.done()
+                return
+            crash_point("chunk-judged")
+            judged = held.watch
+            await self.settle()
+        loaded, held.next_offset = held.next_offset, fresh.last + 1
+        self._writing = _Writing(asyncio.create_task(self._write(commit, fresh, delta)), held, fresh, loaded)
 
     async def _write(self, commit: Callable[[], None], chunk: Chunk, delta: ChunkDelta) -> None:
         await patiently(self._writer, commit)
         crash_point("chunk-committed")
-        chunk.done()
         self._witness(chunk, delta)
+
+    async def _take_in_parts(self, held: Watched, chunk: Chunk) -> None:
+        """Go back to what is stored and take a chunk in parts; the record that fails becomes a dead letter."""
+        held.watch = None
+
+        async def take(part: Chunk) -> None:
+            await self._go_back(held)
+            try:
+                commit, delta = await patiently(self._executor, partial(self._judge, held, part))
+                await self._write(commit, part, delta)
+            except Exception:
+                held.watch = None
+                raise
+            held.next_offset = part.last + 1
+
+        async def refuse(part: Chunk, fault: Exception) -> None:
+            await self._go_back(held)
+            await self._write(*await patiently(self._executor, partial(self._refuse, held, part, fault)))
+            held.next_offset = part.last + 1
+
+        await piecewise(chunk, take, refuse)
+
+    async def _go_back(self, held: Watched) -> None:
+        if held.watch is None:
+            stored = partial(self._services.partitions.state, held.owner.topic, held.owner.partition)
+            held.snapshot, held.seen = await patiently(self._executor, stored)
+
+    async def _replay(self, held: Watched, chunk: Chunk) -> None:
+        """Read records again that are applied already, only to make the watcher that their snapshot would have made."""
+        known = chunk.before(held.next_offset)
+        if known is not None:
+            await patiently(self._executor, partial(self._judge, held, known))
+            held.replayed = known.last + 1
+        if chunk.last + 1 >= held.next_offset:
+            stored = partial(self._services.partitions.state, held.owner.topic, held.owner.partition)
+            _, seen = await patiently(self._executor, stored)
+            if held.watch is None:
+                held.seen = seen
+            else:
+                held.watch.seen.load(seen)
+            held.replayed = held.next_offset
 
     def _judge(self, held: Watched, chunk: Chunk) -> tuple[partial[None], ChunkDelta]:
         """Apply the chunk to the watcher and return the commit of all that it changed, and what that is."""
         versions = self._current.get()
         watch = self._watcher(held, versions)
         delta = watch.apply(Batch(chunk.offsets, chunk.values, chunk.timestamps))
-        snapshot = watch.snapshot()
-        held.snapshot = snapshot
-        commit = partial(
+        predictions = _predictions(versions, delta.cues)
+        held.snapshot = watch.snapshot()
+        return self._commit(held, chunk, delta, versions, predictions), delta
+
+    def _refuse(self, held: Watched, chunk: Chunk, fault: Exception) -> tuple[partial[None], Chunk, ChunkDelta]:
+        """Return the commit of a record that nothing can be done with: a dead letter, and the next offset."""
+        versions = self._current.get()
+        watch = self._watcher(held, versions)
+        held.snapshot = watch.snapshot()
+        delta = ChunkDelta(
+            rejections=[Rejection(chunk.first, FAILED, f"{type(fault).__name__}: {fault}")],
+            counts={(Bucket.RECEIVED, ""): 1, (Bucket.DEAD_LETTERS, FAILED): 1},
+            watermark=watch.watermark,
+        )
+        return self._commit(held, chunk, delta, versions, []), chunk, delta
+
+    def _commit(
+        self, held: Watched, chunk: Chunk, delta: ChunkDelta, versions: Versions, predictions: list[SessionForecast]
+    ) -> partial[None]:
+        return partial(
             self._services.work.watch,
             Progress(held.owner, held.next_offset, chunk.last + 1, delta.watermark),
             delta,
-            snapshot=snapshot,
-            predictions=_predictions(versions, delta.cues),
+            snapshot=held.snapshot or b"",
+            predictions=predictions,
             letters=_letters(chunk, delta),
             group_of=versions.catalogue.group_of,
             tuning_version=versions.tuning_version,
             wall=self._services.wall(),
         )
-        return commit, delta
 
     def _watcher(self, held: Watched, versions: Versions) -> PartitionWatch:
+        """Return the watcher, built anew under other versions; ids are carried over, since the last are not stored yet."""
         if held.watch is None or held.versions is not versions:
-            seen = held.seen if held.watch is None else self._stored_ids(held)
+            old = held.watch
             held.watch = PartitionWatch(
                 versions.lines,
                 versions.tuning,
                 partition=held.owner.partition,
                 snapshot=held.snapshot,
-                seen_blocks=seen,
+                seen_blocks=held.seen,
             )
+            if old is not None:
+                held.watch.seen = old.seen
             held.versions, held.seen = versions, ()
         return held.watch
-
-    def _stored_ids(self, held: Watched) -> tuple[tuple[int, bytes], ...]:
-        return self._services.partitions.seen(held.owner.topic, held.owner.partition)
 
 
 def _predictions(versions: Versions, cues: Sequence[ForecastCue]) -> list[SessionForecast]:

@@ -85,15 +85,25 @@ class Chunk:
             return self
         if offset > self.last:
             return None
-        start = bisect_left(self.offsets, offset)
+        return self._part(slice(bisect_left(self.offsets, offset), None))
+
+    def before(self, offset: int) -> Self | None:
+        """Return the records below an offset with the same entry: this chunk itself, a shorter one, or None."""
+        if offset > self.last:
+            return self
+        if offset <= self.first:
+            return None
+        return self._part(slice(bisect_left(self.offsets, offset)))
+
+    def _part(self, chosen: slice) -> Self:
         return type(self)(
             self.topic,
             self.partition,
-            self.offsets[start:],
-            self.values[start:],
-            self.keys[start:],
-            self.timestamps[start:],
-            self.headers[start:],
+            self.offsets[chosen],
+            self.values[chosen],
+            self.keys[chosen],
+            self.timestamps[chosen],
+            self.headers[chosen],
             self.entry,
         )
 

@@ -220,9 +220,26 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is not foll
             chunk = fetched.chunk.since(self.ledger.expected(message.tp))
             if chunk is None:
                 return
+            if chunk.first > self.ledger.expected(message.tp):
+                await self._assert_retained(message.tp)
             self.ledger.enter(message.tp, chunk.entry)
             message.value = chunk
         await self._hand_over(message)
+
+    async def _assert_retained(self, place: Place) -> None:
+        """End the worker when the broker has dropped records that nobody has read, instead of jumping over them.
+
+        Compacted records and the marks of transactions leave gaps too; those lie above what the broker still holds.
+
+        Raises
+        ------
+        LostLogError
+            If the next record is gone: the custody decides at the next start, and keeps what happened.
+        """
+        wanted = self.ledger.expected(place)
+        held = (await self._thread.retained(frozenset({place}), {}))[place]
+        if held.low > wanted:
+            raise LostLogError(f"{place}: {wanted} is next, the broker holds {held.low} to {held.high}")
 
     async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
         if tp.topic not in self.sources:

@@ -10,16 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 from sqlalchemy import Connection, bindparam, delete, select, update
 
-from supplychain.domain.errors import FencedError
+from supplychain.domain.errors import FencedError, InvalidInputError
 from supplychain.domain.ids import derive
 from supplychain.storage.engine import Database
 from supplychain.storage.tables import counts, dead_letters, findings, incidents, partitions, seen_blocks
 from supplychain.storage.upserts import add_up, insert_new, put
+from supplychain.watching import snapshot as watching
 
 _KEPT_BYTES = 65_536
+_SEAL_BYTES = 4
 _ADVANCE = (
     update(partitions)
     .where(
@@ -50,13 +53,18 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Assigned:
-    """What a new owner starts with."""
+    """What a new owner starts with.
+
+    `next_offset` is the first record that is not applied yet. Reading begins at `reads_from`, below it when the snapshot
+    was lost and has to be made again from records that are applied already.
+    """
 
     owner: Owner
     next_offset: int
     watermark: int
     snapshot: bytes | None
     seen: tuple[tuple[int, bytes], ...]
+    reads_from: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +95,25 @@ class SqlPartitions:
             if row is None:
                 values = {"topic": topic, "partition": partition, "epoch": 1, "cluster": cluster}
                 put(connection, partitions, [values | {"next_offset": low, "watermark": -1, "committed_wall": wall}])
-                return Assigned(Owner(topic, partition, cluster, 1), low, -1, None, ())
+                return Assigned(Owner(topic, partition, cluster, 1), low, -1, None, (), low)
             start = _start(connection, row, cluster, low, high, wall)
             values = {"epoch": row.epoch + 1, "cluster": cluster, "next_offset": start}
             connection.execute(update(partitions).where(*where).values(**values))
+            owner = Owner(topic, partition, cluster, row.epoch + 1)
+            snapshot, fault = _unsealed(row.snapshot)
+            reads_from = start if not fault or row.cluster != cluster else min(low, start)
+            if fault:
+                detail = f"{fault}; records {reads_from} to {start} are read again to make another"
+                add_incident(connection, owner, "snapshot-unreadable", detail, wall)
             seen = _seen(connection, topic, partition)
-            return Assigned(Owner(topic, partition, cluster, row.epoch + 1), start, row.watermark, row.snapshot, seen)
+            return Assigned(owner, start, row.watermark, snapshot, seen, reads_from)
 
-    def seen(self, topic: str, partition: int) -> tuple[tuple[int, bytes], ...]:
-        """Return the stored blocks of remembered ids."""
+    def state(self, topic: str, partition: int) -> tuple[bytes | None, tuple[tuple[int, bytes], ...]]:
+        """Return the stored snapshot, None when there is none that can be read, and the blocks of remembered ids."""
         with self._database.read() as connection:
-            return _seen(connection, topic, partition)
+            where = (partitions.c.topic == topic, partitions.c.partition == partition)
+            snapshot = connection.execute(select(partitions.c.snapshot).where(*where)).scalar()
+            return _unsealed(snapshot)[0], _seen(connection, topic, partition)
 
     def next_offsets(self, topic: str, cluster: str | None = None) -> dict[int, int]:
         """Return the stored next offset of every partition of a topic; of one cluster only when it is named."""
@@ -141,7 +157,7 @@ def advance(
         "loaded": loaded,
         "next_offset": next_offset,
         "watermark": watermark,
-        "snapshot": snapshot,
+        "snapshot": _sealed(snapshot),
         "committed_wall": wall,
     }
     moved = connection.execute(_ADVANCE, values)
@@ -150,6 +166,33 @@ def advance(
         raise FencedError(
             detail, way_out="this worker stops; the owner goes on", topic=owner.topic, partition=owner.partition
         )
+
+
+def _sealed(snapshot: bytes | None) -> bytes | None:
+    """Put a check sum before a snapshot: a torn page of the database must not become a wrong forecast."""
+    return None if snapshot is None else crc32(snapshot).to_bytes(_SEAL_BYTES, "big") + snapshot
+
+
+def _unsealed(stored: bytes | None) -> tuple[bytes | None, str]:
+    """Return a snapshot that can be read, or None and what is wrong with it."""
+    if stored is None:
+        return None, ""
+    seal, snapshot = stored[:_SEAL_BYTES], stored[_SEAL_BYTES:]
+    if crc32(snapshot).to_bytes(_SEAL_BYTES, "big") != seal:
+        return None, "the check sum of the snapshot is wrong"
+    try:
+        watching.read(snapshot)
+    except InvalidInputError as fault:
+        return None, fault.detail
+    return snapshot, ""
+
+
+def add_incident(connection: Connection, owner: Owner, kind: str, detail: str, wall: int) -> None:
+    """Keep something that a person should know about a partition, once per owner."""
+    subject = f"{owner.topic}[{owner.partition}]"
+    incident = derive("incident", kind, subject, owner.cluster, owner.epoch)
+    row = {"incident": incident, "kind": kind, "subject": subject, "detail": detail, "created_wall": wall}
+    insert_new(connection, incidents, [row])
 
 
 def add_counts(connection: Connection, owner: Owner, events: Mapping[tuple[str, str], int]) -> None:
@@ -171,7 +214,7 @@ def add_dead_letters(connection: Connection, owner: Owner, letters: Iterable[Dea
             "partition": owner.partition,
             "offset": letter.offset,
             "reason": letter.reason,
-            "detail": letter.detail[:2_000],
+            "detail": _storable(letter.detail)[:2_000],
             "payload": letter.payload[:_KEPT_BYTES],
             "size": len(letter.payload),
             "created_wall": wall,
@@ -181,12 +224,18 @@ def add_dead_letters(connection: Connection, owner: Owner, letters: Iterable[Dea
     insert_new(connection, dead_letters, rows)
 
 
+def _storable(text: str) -> str:
+    """Write out what PostgreSQL cannot keep in a text."""
+    return text.replace("\0", "\\x00")
+
+
 def add_findings(connection: Connection, found: Iterable[tuple[str, str, int]], wall: int) -> None:
     """Count faults in master data."""
     for kind, subject, events in found:
-        row = {"kind": kind, "subject": subject[:255], "events": events, "first_wall": wall, "last_wall": wall}
+        name = _storable(subject)[:255]
+        row = {"kind": kind, "subject": name, "events": events, "first_wall": wall, "last_wall": wall}
         add_up(connection, findings, [row], ["events"])
-        mine = (findings.c.kind == kind, findings.c.subject == subject[:255])
+        mine = (findings.c.kind == kind, findings.c.subject == name)
         connection.execute(update(findings).where(*mine).values(last_wall=wall))
 
 
@@ -207,7 +256,7 @@ def _start(connection: Connection, row: Any, cluster: str, low: int, high: int, 
         kind, start = "broker-changed", low
         detail = (
             f"offsets of cluster {row.cluster} up to {row.next_offset} are over; cluster {cluster} is read from {low}"
-        )
+        ) + (", what was below is gone unread" if low else "")
     elif row.next_offset > high:
         kind, start = "broker-lost-records", high
         detail = f"{row.next_offset} was stored, the broker holds records up to {high} only"
@@ -215,8 +264,5 @@ def _start(connection: Connection, row: Any, cluster: str, low: int, high: int, 
         kind, start = "records-unreadable", low
         detail = f"{low - row.next_offset} records between {row.next_offset} and {low} are gone unread"
     if kind:
-        subject = f"{row.topic}[{row.partition}]"
-        incident = derive("incident", kind, subject, cluster, row.epoch)
-        values = {"incident": incident, "kind": kind, "subject": subject, "detail": detail, "created_wall": wall}
-        insert_new(connection, incidents, [values])
+        add_incident(connection, Owner(row.topic, row.partition, cluster, row.epoch), kind, detail, wall)
     return start

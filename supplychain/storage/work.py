@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, update
 
+from supplychain.domain.errors import FencedError
 from supplychain.domain.events import SignalKind
 from supplychain.domain.forecast import SessionForecast
 from supplychain.domain.ids import derive
@@ -19,6 +21,7 @@ from supplychain.storage.partition_state import (
     add_counts,
     add_dead_letters,
     add_findings,
+    add_incident,
     add_seen,
     advance,
 )
@@ -55,6 +58,17 @@ class StreamWork:
         self._database = database
         self._crash = crash
 
+    @contextmanager
+    def _fenced(self, progress: Progress, wall: int) -> Iterator[Connection]:
+        """Yield the chunk's transaction; who is no longer the owner writes nothing but an incident."""
+        try:
+            with self._database.write() as connection:
+                yield connection
+        except FencedError as fenced:
+            with self._database.write() as connection:
+                add_incident(connection, progress.owner, "worker-fenced", fenced.detail, wall)
+            raise
+
     def watch(
         self,
         progress: Progress,
@@ -75,7 +89,7 @@ class StreamWork:
             If the partition has another owner by now; nothing is written then.
         """
         owner = progress.owner
-        with self._database.write() as connection:
+        with self._fenced(progress, wall) as connection:
             advance(
                 connection,
                 owner,
@@ -108,7 +122,7 @@ class StreamWork:
 
         A sequence number that is known already changes nothing: the report is a duplicate and not counted.
         """
-        with self._database.write() as connection:
+        with self._fenced(progress, wall) as connection:
             _advance(connection, progress, wall)
             known = sum(bool(rows) and insert_new(connection, stock_log, rows) == 0 for rows in reports)
             add_dead_letters(connection, progress.owner, letters, wall)
@@ -125,7 +139,7 @@ class StreamWork:
         wall: int,
     ) -> None:
         """Commit a chunk of audience samples, pitches and offers."""
-        with self._database.write() as connection:
+        with self._fenced(progress, wall) as connection:
             _advance(connection, progress, wall)
             add_up(connection, audience, list(samples), ["samples", "viewers", "comments", "likes"])
             insert_new(connection, show_events, shows)

@@ -20,11 +20,23 @@ from supplychain.storage.engine import Database
 from supplychain.storage.migrate import upgrade
 from supplychain.storage.partition_state import DeadLetter, SqlPartitions, add_counts, add_seen, advance
 from supplychain.storage.store import SqlStore
-from supplychain.storage.tables import audit, corrections, counts, dead_letters, facts, incidents, metadata
+from supplychain.storage.tables import (
+    audit,
+    corrections,
+    counts,
+    dead_letters,
+    facts,
+    incidents,
+    metadata,
+    partitions,
+)
 from supplychain.storage.upserts import add_up, insert_new, put
 from supplychain.storage.work import Progress, StreamWork
 from supplychain.watching.delta import ChunkDelta, Correction, WindowDelta
+from supplychain.watching.snapshot import VERSION, CueState, DetectorState, PartitionState, dump
 from tests.unit.planning.small_trade import PLANNER, T0, WALL, add_plan, line_of, move_of, open_trade, outbox, wall
+
+STATE = dump(PartitionState(VERSION, 0, 5_000, 77, -1, DetectorState([]), CueState()))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.deep, pytest.mark.xdist_group("pg")])])
@@ -135,9 +147,9 @@ def test_only_the_last_owner_of_a_partition_writes(base: Database) -> None:
     first = desk.assign("sales.v1", 0, cluster="c", low=5, high=9, wall=1)
     assert (first.owner.epoch, first.next_offset, first.watermark, first.snapshot) == (1, 5, -1, None)
     with base.write() as connection:
-        advance(connection, first.owner, loaded=5, next_offset=8, watermark=77, wall=2, snapshot=b"state")
+        advance(connection, first.owner, loaded=5, next_offset=8, watermark=77, wall=2, snapshot=STATE)
     second = desk.assign("sales.v1", 0, cluster="c", low=0, high=20, wall=3)
-    assert (second.owner.epoch, second.next_offset, second.watermark, second.snapshot) == (2, 8, 77, b"state")
+    assert (second.owner.epoch, second.next_offset, second.watermark, second.snapshot) == (2, 8, 77, STATE)
     tries = (
         (first.owner, 8),
         (second.owner, 7),
@@ -194,11 +206,11 @@ def test_seen_blocks_come_back_in_order_and_old_hours_go(base: Database) -> None
         add_seen(connection, owner, 0, [(10, b"a")], 0)
         add_seen(connection, owner, 0, [(10, b"again")], 0)
         add_seen(connection, other, 0, [(10, b"other")], 0)
-    assert desk.seen("sales.v1", 0) == ((10, b"a"), (10, b"b"), (11, b"c"))
+    assert desk.state("sales.v1", 0)[1] == ((10, b"a"), (10, b"b"), (11, b"c"))
     with base.write() as connection:
         add_seen(connection, owner, 9, [], 11)
-    assert desk.seen("sales.v1", 0) == ((11, b"c"),)
-    assert desk.seen("sales.v1", 1) == ((10, b"other"),)
+    assert desk.state("sales.v1", 0)[1] == ((11, b"c"),)
+    assert desk.state("sales.v1", 1)[1] == ((10, b"other"),)
 
 
 def test_plan_comes_back_as_it_was_put_in_and_once(kept: SqlStore) -> None:
@@ -401,7 +413,33 @@ def test_another_broker_at_the_same_offsets_takes_no_row_for_known(base: Databas
         StreamWork(base).watch(
             progress, delta, snapshot=b"", predictions=[], letters=letters, group_of={}, tuning_version=0, wall=WALL
         )
-    assert sorted(block for _, block in kept.seen("sales.v1", 0)) == [b"\0" * 20, b"\1" * 20]
+    assert sorted(block for _, block in kept.state("sales.v1", 0)[1]) == [b"\0" * 20, b"\1" * 20]
     with base.read() as connection:
         assert len(connection.execute(select(dead_letters)).all()) == 2
         assert len(connection.execute(select(corrections)).all()) == 2
+
+
+@pytest.mark.parametrize("hurt", [b"\x00" * 60, STATE[:-3], b"", STATE])
+def test_torn_snapshot_is_an_incident_and_made_again_from_the_log(base: Database, hurt: bytes) -> None:
+    kept = SqlPartitions(base)
+    owner = kept.assign("sales.v1", 0, cluster="c", low=0, high=0, wall=WALL).owner
+    with base.write() as connection:
+        advance(connection, owner, loaded=0, next_offset=90, watermark=T0, wall=WALL, snapshot=STATE)
+    assert kept.assign("sales.v1", 0, cluster="c", low=40, high=99, wall=WALL).reads_from == 90
+    with base.write() as connection:
+        connection.execute(update(partitions).values(snapshot=hurt))
+    again = kept.assign("sales.v1", 0, cluster="c", low=40, high=99, wall=WALL)
+    assert (again.next_offset, again.reads_from, again.snapshot) == (90, 40, None)
+    with base.read() as connection:
+        assert connection.execute(select(incidents.c.kind)).scalars().all() == ["snapshot-unreadable"]
+
+
+def test_owner_that_was_replaced_leaves_an_incident_and_nothing_else(base: Database) -> None:
+    kept = SqlPartitions(base)
+    zombie = kept.assign("stock.v1", 0, cluster="c", low=0, high=0, wall=WALL).owner
+    kept.assign("stock.v1", 0, cluster="c", low=0, high=0, wall=WALL)
+    with pytest.raises(FencedError):
+        StreamWork(base).stock(Progress(zombie, 0, 3, T0), [], [], {("received", ""): 3}, WALL)
+    with base.read() as connection:
+        assert connection.execute(select(incidents.c.kind)).scalars().all() == ["worker-fenced"]
+        assert connection.execute(select(counts)).all() == []

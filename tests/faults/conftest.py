@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, make_url, text
@@ -45,7 +46,7 @@ def make_stage(request: pytest.FixtureRequest, tmp_path: Path, sample_network: C
     with ExitStack() as ending:
         numbers = itertools.count()
 
-        def make(broker: str = "embedded", database: str = "sqlite", **settings: object) -> Stage:
+        def make(broker: str = "embedded", database: str = "sqlite", **settings: Any) -> Stage:
             folder = tmp_path / f"stage-{next(numbers)}"
             if broker == "kafka":
                 if missing := missing_for_kafka():

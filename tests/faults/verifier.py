@@ -159,5 +159,5 @@ def verify_planning(stage: Stage) -> None:
     unleased = "SELECT request FROM requests WHERE state = 'claimed' AND lease_wall IS NULL"
     assert rows(services, unleased) == []
     with services.store.read() as tx:
-        entries = len(tx.audit.entries(limit=1_000_000))  # type: ignore[attr-defined]
-        assert tx.audit.verify() == entries  # type: ignore[attr-defined]
+        entries = len(tx.audit.entries(limit=1_000_000))
+        assert tx.audit.verify() == entries
