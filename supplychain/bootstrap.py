@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -61,13 +62,18 @@ _passed: Counter[str] = Counter()
 def crash_point(name: str) -> None:
     """End this process as kill -9 would, when the environment variable CRASH_AT names this point (tests).
 
-    `CRASH_AT=chunk-judged:3` ends it when the point is reached the third time.
+    `CRASH_AT=chunk-judged:3` ends it when the point is reached the third time; `PAUSE_AT` stops it there, until somebody
+    continues it.
     """
-    wanted, _, nth = os.environ.get("CRASH_AT", "").partition(":")
-    if wanted == name:
+    for variable in ("CRASH_AT", "PAUSE_AT"):
+        wanted, _, nth = os.environ.get(variable, "").partition(":")
+        if wanted != name:
+            continue
         _passed[name] += 1
-        if _passed[name] >= int(nth or 1):
+        if variable == "CRASH_AT" and _passed[name] >= int(nth or 1):
             os._exit(137)
+        if variable == "PAUSE_AT" and _passed[name] == int(nth or 1):
+            os.kill(os.getpid(), signal.SIGSTOP)
 
 
 @dataclass(frozen=True, slots=True)

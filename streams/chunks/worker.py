@@ -6,6 +6,9 @@ here: a worker is one role among others, its parent watches it, and a signal end
 
 import asyncio
 import gc
+import logging
+import os
+import threading
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +17,17 @@ from mode import CrashingSupervisor
 
 from streams.chunks.transport import ChunkConsumer, ChunkTransport, Intake
 from streams.chunks.watchdog import Sight, Watchdog
+
+_log = logging.getLogger(__name__)
+CRASHED_EXIT: Final = 70
+"""Exit code of a crashed worker whose end took too long (the sysexits code for an internal error)."""
+
+
+def end_process(code: int) -> None:
+    """End this process at once; what is stored makes that safe at any moment."""
+    _log.critical("the crashed worker does not leave: ending the process")
+    logging.shutdown()
+    os._exit(code)
 
 
 class ChunkSchema(faust.Schema):  # type: ignore[misc]  # Faust is not followed by the type checker
@@ -29,14 +43,35 @@ class ChunkSchema(faust.Schema):  # type: ignore[misc]  # Faust is not followed 
 
 
 class ChunkApp(faust.App):  # type: ignore[misc]  # Faust is not followed by the type checker
-    """A Faust app whose transport delivers chunks of the sources named in its intake."""
+    """A Faust app whose transport delivers chunks of the sources named in its intake.
+
+    Attributes
+    ----------
+    farewell_seconds
+        How long a crashed app may take to leave.
+    """
+
+    farewell_seconds = 8.0
 
     def __init__(self, name: str, *, intake: Intake, **options: Any) -> None:
         self.intake: Final = intake
+        self._last_words: threading.Timer | None = None
         super().__init__(name, **options)
 
     def _new_transport(self) -> ChunkTransport:
         return ChunkTransport(self.conf.broker_consumer, self, intake=self.intake)
+
+    def _crash(self, reason: BaseException) -> None:
+        """Note the crash, and let nothing hold up the end.
+
+        Faust waits for the chunks in work before it leaves, and the crashed agent's chunk is never done: the worker would
+        stand there, a member of the group that reads nothing. A chunk in work is repeated by the next owner anyway.
+        """
+        super()._crash(reason)
+        if self._last_words is None:
+            self._last_words = threading.Timer(self.farewell_seconds, end_process, [CRASHED_EXIT])
+            self._last_words.daemon = True
+            self._last_words.start()
 
     def sight(self) -> Sight:
         """Return how far the worker is, for a watchdog in another thread."""

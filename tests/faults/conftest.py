@@ -55,8 +55,9 @@ def make_stage(request: pytest.FixtureRequest, tmp_path: Path, sample_network: C
             else:
                 running = EmbeddedBroker(partition_counts())
             ending.enter_context(running)
-            url = new_database(request.getfixturevalue("postgres")) if database == "postgres" else ""
-            stage = Stage(folder, running, sample_network, url, **settings)
+            if database == "postgres":
+                settings["database_url"] = new_database(request.getfixturevalue("postgres"))
+            stage = Stage(folder, running, sample_network, **settings)
             ending.callback(stage.close)
             return stage
 

@@ -22,6 +22,7 @@ from supplychain.broker.embedded import EmbeddedBroker
 from supplychain.broker.kafka_node import KafkaNode
 from supplychain.broker.publisher import Publisher
 from supplychain.cli.setup import activate_network, activate_tuning
+from supplychain.domain.errors import UnavailableError
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import parse
 from supplychain.messages.topics import ENGAGEMENT, SALES, STOCK
@@ -80,6 +81,15 @@ class Role:
     def runs(self) -> bool:
         """Whether the process is there."""
         return self.process.poll() is None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the process has been stopped by a signal and not continued."""
+        try:
+            stat = Path(f"/proc/{self.process.pid}/stat").read_text(encoding="utf-8")
+        except OSError:
+            return False
+        return stat.rpartition(")")[2].split()[0] == "T"
 
     def tail(self) -> str:
         """Return the end of its log."""
@@ -146,6 +156,10 @@ class Stage:
         if isinstance(broker, EmbeddedBroker):
             write_run(self.settings, bootstrap.Broker(broker.bootstrap, broker.cluster_id), os.getpid())
 
+    @property
+    def _cluster(self) -> str | None:
+        return self.broker.cluster_id if isinstance(self.broker, EmbeddedBroker) else None
+
     def role(self, name: str = "streams", *, crash_at: str = "", environment: Mapping[str, str] | None = None) -> Role:
         """Start a role."""
         return Role(self, name, crash_at=crash_at, environment=environment)
@@ -169,12 +183,19 @@ class Stage:
         return {
             (topic, partition): offset
             for topic in SOURCES
-            for partition, offset in self.services.partitions.next_offsets(topic).items()
+            for partition, offset in self.services.partitions.next_offsets(topic, self._cluster).items()
         }
+
+    def stored_or_none(self) -> dict[tuple[str, int], int] | None:
+        """Return the offsets in the database, None while it does not answer."""
+        try:
+            return self.stored()
+        except UnavailableError:
+            return None
 
     def applied(self) -> int:
         """Return how many records of sales are in the database's state."""
-        return sum(self.services.partitions.next_offsets(SALES.name).values())
+        return sum(self.services.partitions.next_offsets(SALES.name, self._cluster).values())
 
     def until_applied(self, records: int, role: Role | None = None) -> None:
         """Wait until so many records of sales are applied."""
@@ -185,13 +206,15 @@ class Stage:
         high = {place: mark.high for place, mark in self.watermarks().items()}
 
         def all_read() -> bool:
-            return all(self._alive(role) for role in roles) and self.stored() == high
+            return all(self._alive(role) for role in roles) and self.stored_or_none() == high
 
         try:
             until(all_read, "all records to be read")
         except AssertionError as late:
             logs = "\n".join(role.tail() for role in roles)
-            raise AssertionError(f"{late}: the broker holds {high}, stored is {self.stored()}\n{logs}") from None
+            raise AssertionError(
+                f"{late}: the broker holds {high}, stored is {self.stored_or_none()}\n{logs}"
+            ) from None
 
     @staticmethod
     def _alive(role: Role | None) -> bool:
