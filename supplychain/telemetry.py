@@ -244,6 +244,7 @@ class StoredFigures:
     outbox_parked: int = 0
     outbox_oldest_seconds: float = 0.0
     dead_letters: int = 0
+    incidents: Mapping[str, int] = field(default_factory=dict)
 
 
 def render(stored: StoredFigures | None = None) -> bytes:
@@ -286,6 +287,10 @@ class _Stored:
             ("supplychain_dead_letters", "Dead letters not sent again.", stored.dead_letters),
         ):
             yield GaugeMetricFamily(name, about, value=value)
+        incidents = GaugeMetricFamily("supplychain_incidents", "What happened to the streams.", labels=["kind"])
+        for kind in sorted(stored.incidents):
+            incidents.add_metric([kind], stored.incidents[kind])
+        yield incidents
 
 
 def histogram(name: str, about: str, values: Sequence[float], buckets: Sequence[float]) -> HistogramMetricFamily:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -50,4 +51,5 @@ def _stored(front: Front) -> telemetry.StoredFigures:
         outbox_parked=health["outbox_parked"],
         outbox_oldest_seconds=health["outbox_oldest_seconds"] or 0.0,
         dead_letters=summary["dead_letters"],
+        incidents=Counter(str(row["kind"]) for row in front.board.incidents()),
     )
