@@ -126,6 +126,7 @@ class Stage:
         database_url: str = "",
         *,
         broker_settings: Mapping[str, Any] | None = None,
+        settings: Mapping[str, Any] | None = None,
         **database_settings: Any,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,6 +139,7 @@ class Stage:
             log_level="warning",
             broker=BrokerSettings(**{**chosen, "url": url, **(broker_settings or {})}),
             database=DatabaseSettings(url=database_url, **database_settings),
+            **(settings or {}),
         )
         self.settings_file = folder / "settings.json"
         self.settings_file.write_text(
@@ -201,6 +203,10 @@ class Stage:
         """Wait until so many records of sales are applied."""
         until(lambda: self._alive(role) and self.applied() >= records, f"{records} applied records")
 
+    def is_read(self) -> bool:
+        """Tell whether everything that the broker holds is in the database."""
+        return self.stored_or_none() == {place: mark.high for place, mark in self.watermarks().items()}
+
     def until_all_read(self, *roles: Role) -> None:
         """Wait until everything that the broker holds is in the database."""
         high = {place: mark.high for place, mark in self.watermarks().items()}
@@ -221,6 +227,10 @@ class Stage:
         if role is not None and not role.runs:
             raise AssertionError(f"the role ended with {role.process.returncode}:\n{role.tail()}")
         return True
+
+    def beside(self, name: str) -> Stage:
+        """Return a stage with an empty SQLite database on the same broker."""
+        return Stage(self.folder / name, self.broker, self.catalogue)
 
     def close(self) -> None:
         """Close the database."""
