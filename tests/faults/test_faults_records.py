@@ -179,7 +179,7 @@ def fail_on(monkeypatch: pytest.MonkeyPatch, culprit: bytes) -> None:
 
     def apply(watch: PartitionWatch, records: Any, business_now: int | None = None) -> Any:
         delta = stock(watch, records, business_now)
-        if any(culprit in (record.value or b"") for record in records):
+        if any(culprit in (value or b"") for value in records.values):
             raise ZeroDivisionError("a fault of our own")
         return delta
 
