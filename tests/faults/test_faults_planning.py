@@ -1,18 +1,16 @@
-"""Rows 3 and 27: plan and dispatch die at every point, and topics are read again; the same plans, each order once by id."""
+"""Rows 3 and 27: the dispatcher dies at every point, and topics are read again; each order goes out once by its id."""
 
 from __future__ import annotations
 
 import random
-import shutil
 import signal
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from supplychain.messages.topics import ALLOCATIONS
 from supplychain.planning.ports import Message
-from supplychain.settings import DispatchSettings, PartnerSettings, PlanSettings
+from supplychain.settings import DispatchSettings, PartnerSettings
 from tests.faults.conftest import MakeStage
 from tests.faults.dump import dump
 from tests.faults.history import Written
@@ -48,11 +46,14 @@ def assert_each_once_by_id(stage: Stage, receiver: Receiver) -> None:
     for lane in ("S0", "S1", "S2"):
         wanted = [order.message for order in ORDERS if order.lane == lane]
         assert [identity for identity in receiver.order if identity in wanted] == wanted
+    movements: set[bytes | None] = set()
     with stage.services.subscriber("test", [ALLOCATIONS.name]) as reader:
-        values: list[bytes | None] = []
-        until(
-            lambda: values.extend(one.value for one in reader.poll(0.5)) or len(set(values)) == len(MOVES), "movements"
-        )
+
+        def all_there() -> bool:
+            movements.update(record.value for record in reader.poll(0.5))
+            return len(movements) == len(MOVES)
+
+        until(all_there, "movements")
     verify_planning(stage)
 
 
@@ -73,7 +74,7 @@ def test_dispatcher_that_dies_delivers_each_message_under_one_id(
     with Receiver() as receiver:
         stage = receiver_stage(receiver)
         release(stage)
-        for nth in (1, 3):
+        for nth in (1, 2):
             with stage.role("dispatch", crash_at=f"{point}:{nth}") as dispatcher:
                 assert dispatcher.ended() == CRASHED, dispatcher.tail()
         with stage.role("dispatch") as dispatcher:
@@ -91,7 +92,7 @@ def test_dispatcher_ends_without_a_crash_whenever_it_is_told_to(receiver_stage: 
         codes = []
         for _ in range(8):
             with stage.role("dispatch") as dispatcher:
-                wanted = min(len(ORDERS) + len(MOVES) - 1, delivered(stage) + chance.randrange(0, 8))
+                wanted = min(len(ORDERS) + len(MOVES) - 1, delivered(stage) + chance.randrange(1, 7))
                 until(lambda least=wanted: delivered(stage) >= least, "some deliveries")  # type: ignore[misc]
                 dispatcher.end(signal.SIGTERM)
                 codes.append(dispatcher.process.returncode)
@@ -100,48 +101,6 @@ def test_dispatcher_ends_without_a_crash_whenever_it_is_told_to(receiver_stage: 
             until(lambda: delivered(stage) == len(ORDERS) + len(MOVES), "everything to be delivered")
             dispatcher.end(signal.SIGTERM)
         assert_each_once_by_id(stage, receiver)
-
-
-def _planned(stage: Stage) -> bool:
-    """Whether no signal up to the last cut waits for a plan."""
-    waiting = "SELECT COUNT(*) AS n FROM requests WHERE state IN ('pending', 'claimed')"
-    made = "SELECT COUNT(*) AS n FROM plans"
-    with stage.services.store.read() as tx:
-        through = tx.signals.planned_through()
-    last = rows(stage.services, "SELECT MIN(watermark) AS at FROM partitions")[0].at
-    quiet = not rows(stage.services, waiting)[0].n and rows(stage.services, made)[0].n > 0
-    return quiet and through is not None and through >= last - last % 5_000
-
-
-@pytest.mark.timeout(600)
-def test_planner_that_dies_makes_the_same_plans(make_stage: MakeStage, history: list[Written], tmp_path: Path) -> None:
-    stage = make_stage(settings={"plan": PlanSettings(lease_seconds=1.0)})
-    stage.publish(history)
-    with stage.role() as worker:
-        stage.until_all_read(worker)
-        worker.end(signal.SIGTERM)
-    database = stage.folder / "supplychain.db"
-    with stage.services.database.write() as connection:
-        connection.exec_driver_sql("SELECT 1")
-    stage.services.database.close()
-    before = tmp_path / "before.db"
-    shutil.copyfile(database, before)
-    wal = database.with_name("supplychain.db-wal")
-    assert not wal.exists() or wal.stat().st_size == 0
-    with stage.role("plan") as planner:
-        until(lambda: _planned(stage), "plans to be made", 240)
-        planner.end(signal.SIGTERM)
-    straight = stage.services.board.summary()["plan_digest"]
-    stage.services.database.close()
-    shutil.copyfile(before, database)
-    for point in ("plan-claimed", "plan-solved"):
-        with stage.role("plan", crash_at=point) as planner:
-            assert planner.ended(180) == CRASHED, planner.tail()
-    with stage.role("plan") as planner:
-        until(lambda: _planned(stage), "plans to be made", 240)
-        planner.end(signal.SIGTERM)
-    assert stage.services.board.summary()["plan_digest"] == straight
-    verify_planning(stage)
 
 
 def test_replay_into_an_empty_database_and_on_a_full_one(
