@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-deep lint types imports check lock clean
+.PHONY: help env demo test test-deep bench-peers lint types imports check lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-10s %s\n", $$1, $$2}'
@@ -29,6 +29,9 @@ test: env ## the default tests, under ten minutes on two cores
 
 test-deep: env ## faults, real servers and the browser
 	$(BIN)/python -m pytest -m deep -n 0
+
+bench-peers: env ## the same count by Faust, Quix Streams, Bytewax and Pathway, on Apache Kafka
+	tests/bench/peers/run.sh
 
 lint: env ## ruff: rules and format
 	$(BIN)/ruff check .

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,6 @@ import faust
 from streams.bench.report import Report
 
 TABLE = "tally"
-
-
-def changelog(group: str) -> str:
-    """Return the topic of the table's changelog, which has to exist."""
-    return f"{group}-{TABLE}-changelog"
 
 
 def run(bootstrap: str, topic: str, group: str, folder: Path, report: Report, partitions: int) -> None:
@@ -52,3 +49,14 @@ def run(bootstrap: str, topic: str, group: str, folder: Path, report: Report, pa
     worker = faust.Worker(app, loop=loop, override_logging=False, redirect_stdouts=False, quiet=True)
     worker.spinner = None
     worker.execute_from_commandline()
+
+
+def main() -> None:
+    """Run as a program of its own: BOOTSTRAP TOPIC GROUP EVENTS RESULT, with nothing installed but Faust."""
+    bootstrap, topic, group, events, result = sys.argv[1:]
+    with tempfile.TemporaryDirectory() as folder:
+        run(bootstrap, topic, group, Path(folder), Report(Path(result), int(events)), 4)
+
+
+if __name__ == "__main__":
+    main()

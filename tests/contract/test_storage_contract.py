@@ -8,6 +8,7 @@ from dataclasses import replace
 from threading import Barrier
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import insert, select, update
 
@@ -29,8 +30,10 @@ from supplychain.storage.tables import (
     incidents,
     metadata,
     partitions,
+    windows,
 )
-from supplychain.storage.upserts import add_up, insert_new, put
+from supplychain.storage.tallies import Tallies
+from supplychain.storage.upserts import add_up, add_up_rows, insert_new, put
 from supplychain.storage.work import Progress, StreamWork
 from supplychain.watching.delta import ChunkDelta, Correction, WindowDelta
 from supplychain.watching.snapshot import VERSION, CueState, DetectorState, PartitionState, dump
@@ -443,3 +446,36 @@ def test_owner_that_was_replaced_leaves_an_incident_and_nothing_else(base: Datab
     with base.read() as connection:
         assert connection.execute(select(incidents.c.kind)).scalars().all() == ["worker-fenced"]
         assert connection.execute(select(counts)).all() == []
+
+
+def _window_row(region: str, orders: int) -> tuple[Any, ...]:
+    return ("s", "sku", region, "live", T0, T0, T0, orders, 2 * orders, 0, 0, 0, 100 * orders)
+
+
+def test_rows_in_bulk_are_added_up_as_single_ones_are(base: Database) -> None:
+    sums = ("orders", "gross", "cancelled", "refunded", "returned", "revenue_minor")
+    with base.write() as connection:
+        add_up_rows(connection, windows, [_window_row('CN "1", {x}', 1), _window_row("CN-\\2", 3)], sums)
+        add_up_rows(connection, windows, [], sums)
+        add_up_rows(connection, windows, [_window_row("CN-\\2", 2**40)], sums)
+    with base.read() as connection:
+        found = connection.execute(select(windows.c.region, windows.c.orders, windows.c.gross)).all()
+    assert sorted(map(tuple, found)) == [('CN "1", {x}', 1, 2), ("CN-\\2", 2**40 + 3, 2 * (2**40 + 3))]
+
+
+def test_tallies_come_back_as_they_were_written_and_a_zombie_writes_nothing(base: Database) -> None:
+    tallies, places = Tallies(base), SqlPartitions(base)
+    owner = places.assign("t", 0, cluster="c", low=0, high=9, wall=WALL).owner
+    names = [("room", "A", "CN-1"), ("room", "B", "CN-1")]
+    one, two = np.array([0, 1]), np.array([5, 7])
+    tallies.write(owner, 0, 3, 1, WALL, new_keys=names, added=[(10, one, two), (11, one[:1], two[:1])], closed=[])
+    tallies.write(owner, 3, 6, 2, WALL, new_keys=[], added=[(10, one[1:], two[1:])], closed=[(11, one[:1], two[1:])])
+    again = places.assign("t", 0, cluster="c", low=0, high=9, wall=WALL)
+    assert again.next_offset == 6
+    with pytest.raises(FencedError):
+        tallies.write(owner, 6, 9, 3, WALL, new_keys=[], added=[(10, one, two)], closed=[])
+    loaded, held = tallies.load("t", 0)
+    assert loaded == names
+    sums = {window: np.bincount(keys, counted, minlength=2).tolist() for window, (keys, counted) in held.items()}
+    assert sums == {10: [5.0, 14.0], 11: [7.0, 0.0]}
+    assert tallies.total("t") == 26
