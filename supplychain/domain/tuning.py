@@ -58,6 +58,11 @@ class Forecast:
     return_days: int = _value(6, 0, 60, "d", "days from shipment until a returned piece can be sold again")
     return_transit_days: int = _value(2, 0, 30, "d", "of these, days from the recorded return to sellable stock")
     min_history_days: int = _value(28, 7, 365, "d", "no Prophet below this length of history")
+    prior_trend_scale: float = _value(0.05, 0.001, 1.0, "1", "how easily the trend of an aggregate bends")
+    prior_effect_scale: float = _value(0.5, 0.01, 10.0, "1", "how large effects of holidays and campaigns may be")
+    item_trees: int = _value(140, 10, 1_000, "trees", "size of each head of the item model")
+    item_half_life_days: float = _value(80.0, 7.0, 1_000.0, "d", "age at which a day counts half for the item model")
+    item_least_rows: int = _value(100, 5, 10_000, "rows", "least days in a leaf of the item model")
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,13 +33,13 @@ def pooled_forecast(frame: DailyFrame, steps: Ints, known_from: Ints | None = No
     return mean, mean + pooled_lumpiness(recent, level) * mean**2
 
 
-def pooled_lumpiness(pieces: Floats, level: Floats) -> float:
-    """Squared coefficient of variation of a day beyond Poisson, pooled over series; between 0.2 and 25."""
+def pooled_lumpiness(pieces: Floats, level: Floats, least: float = 0.2) -> float:
+    """Squared coefficient of variation of a day beyond Poisson, pooled over series; between `least` and 25."""
     if not pieces.size or not float(level.sum()):
         return 1.0
     expected = level[:, None] * np.ones_like(pieces)
     excess = float(np.sum((pieces - expected) ** 2 - expected))
-    return min(25.0, max(0.2, excess / float(np.sum(expected**2))))
+    return min(25.0, max(least, excess / float(np.sum(expected**2))))
 
 
 def quantile_grid(mean: Floats, variance: Floats, levels_wanted: Sequence[float]) -> Floats:

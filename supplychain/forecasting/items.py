@@ -35,10 +35,12 @@ from supplychain.forecasting.item_rows import (
     training_series,
 )
 from supplychain.forecasting.prior_record import RARELY_OPEN, open_weekdays
+from supplychain.forecasting.weekday_quantiles import own_quantiles
 
 VERSION = 1
 FEATURES = ORIGIN_FEATURES + HORIZON_FEATURES
 MEAN = "mean"
+OWN_DAYS = "its own past days"
 FEWEST_ROWS = 2_000  # below it a tree model learns noise
 
 
@@ -60,6 +62,8 @@ class ItemSettings:
         Age at which a training day counts half.
     trees, learning_rate, leaves, least_rows
         Of each head.
+    own_share
+        Share of a series' own past quantiles in the forecast, in [0, 1].
     seed, threads
         The result depends on the seed alone.
     coverage
@@ -72,11 +76,12 @@ class ItemSettings:
     most_origins: int = 40
     origin_step: int = 7
     cut_share: float = 0.1
-    half_life_days: float = 60.0
-    trees: int = 120
+    half_life_days: float = 80.0
+    trees: int = 140
     learning_rate: float = 0.06
-    leaves: int = 31
-    least_rows: int = 200
+    leaves: int = 63
+    least_rows: int = 100
+    own_share: float = 0.3
     seed: int = 1
     threads: int = 2
     coverage: float = 0.8
@@ -231,23 +236,31 @@ def predict_items(
     return ItemForecast(model.settings.levels, grid, mean, variance, low, high, reasons)
 
 
-def drivers(model: ItemModel, frame: DailyFrame, key: str, step: int, most: int = 8) -> list[tuple[str, float]]:
+def drivers(
+    model: ItemModel, frame: DailyFrame, key: str, step: int, most: int = 8, outlook: Floats | None = None
+) -> list[tuple[str, float]]:
     """Why the median of one series and day is what it is: features with their effect in pieces, largest first.
 
     Source
     ------
-    TreeSHAP (Lundberg et al. 2020) of the median head, times the series' level; the rest is in "everything else".
+    TreeSHAP (Lundberg et al. 2020) of the median head, times the series' level, and what its own past days add; the rest is in
+    "everything else".
     """
     if model.method != "lightgbm":
         return []
-    past = history(frame)
+    past = history(frame, None, outlook)
     parts, scale = prediction_features(past, np.array([step]))
     row = frame.keys.index(key)
     middle = min(model.settings.levels, key=lambda value: abs(value - 0.5))
     raw = _load(model.heads[str(middle)]).predict(parts[0][row : row + 1], pred_contrib=True)
-    effects = [float(value) * float(scale[0, row]) for value in np.asarray(raw).ravel().tolist()]
-    named = sorted(zip(FEATURES, effects[:-1], strict=True), key=lambda pair: -abs(pair[1]))
-    shown = named[:most]
+    own, share = own_quantiles(
+        past.frame.pieces, past.counts, np.array([step]), model.settings.levels, model.settings.own_share
+    )
+    weight = float(share[row, 0, 0])
+    effects = [(1.0 - weight) * float(value) * float(scale[0, row]) for value in np.asarray(raw).ravel().tolist()]
+    effects.append(weight * float(own[row, 0, model.settings.levels.index(middle)]))
+    named = sorted(zip((*FEATURES, "base", OWN_DAYS), effects, strict=True), key=lambda pair: -abs(pair[1]))
+    shown = [pair for pair in named if pair[0] != "base"][:most]
     return [*shown, ("everything else", sum(effects) - sum(effect for _, effect in shown))]
 
 
@@ -267,6 +280,7 @@ def _train(rows: Rows, use: NDArray[np.bool_], chosen: ItemSettings) -> dict[str
             "learning_rate": chosen.learning_rate,
             "num_leaves": chosen.leaves,
             "min_data_in_leaf": chosen.least_rows,
+            "extra_trees": True,  # cuts at random: many weak trees, averaged, follow single large orders less
             "feature_fraction": 0.4,
             "bagging_fraction": 0.7,
             "bagging_freq": 1,
@@ -298,7 +312,18 @@ def _heads_at(model: ItemModel, past: History, steps: Ints) -> tuple[Floats, Flo
         out[name] = (np.maximum(ratio, 0.0) * scale).T
     opens = _opens(past.frame, steps)[None, :]
     grid = np.stack([out[str(level_)] * opens for level_ in model.settings.levels], axis=-1)
-    return grid, out[MEAN] * opens
+    return _blended(model.settings, past, steps, grid, opens), out[MEAN] * opens
+
+
+def _blended(settings: ItemSettings, past: History, steps: Ints, grid: Floats, opens: Floats) -> Floats:
+    """Quantiles of the heads averaged with what each series has shown itself, less so where little of it is known.
+
+    Source
+    ------
+    Averaging quantiles of two forecasters (Lichtendahl, Grushka-Cockayne and Winkler 2013) is sharper than averaging distributions.
+    """
+    own, share = own_quantiles(past.frame.pieces, past.counts, steps, settings.levels, settings.own_share)
+    return np.asarray((1.0 - share) * grid + share * own * opens[..., None])
 
 
 def _opens(frame: DailyFrame, steps: Ints) -> Floats:

@@ -35,8 +35,10 @@ class PriorSettings:
         Open days below which not even weekdays are told apart.
     changepoint_scale, effect_scale
         Prior scales of Prophet's trend changes and regressor effects.
-    iterations, seconds
-        Limits of one fit; beyond them the ladder goes down one step.
+    iterations
+        Work limit of one fit: the same series gives the same fit on any machine and under any load.
+    seconds
+        Far guard against a fit that hangs; beyond it the ladder goes down one step.
     yearly_from_days
         Span from which a yearly season is fitted.
     """
@@ -46,7 +48,7 @@ class PriorSettings:
     changepoint_scale: float = 0.05
     effect_scale: float = 0.5
     iterations: int = 2_000
-    seconds: float = 20.0
+    seconds: float = 300.0
     yearly_from_days: int = 540
 
 
@@ -107,6 +109,12 @@ def fit_prior(series: AggregateSeries, settings: PriorSettings | None = None) ->
         return weekday_prior(series.key, series.first_day, series.pieces, usable, reason)
 
 
+def simple_prior(series: AggregateSeries, reason: str) -> FittedPrior:
+    """Weekday means of what is usable: what stands in for a fit that failed, with the reason."""
+    usable = np.isfinite(series.pieces) & (series.pieces >= 0.0) & series.open_days
+    return weekday_prior(series.key, series.first_day, series.pieces, usable, reason)
+
+
 def fit_priors(
     batch: Sequence[AggregateSeries],
     settings: PriorSettings | None = None,
@@ -128,9 +136,7 @@ def _collect(series: AggregateSeries, future: Future[FittedPrior], limits: Prior
         return future.result(timeout=4.0 * limits.seconds)
     except (FutureTimeout, BrokenProcessPool, OSError) as error:
         future.cancel()
-        usable = np.isfinite(series.pieces) & (series.pieces >= 0.0) & series.open_days
-        reason = f"worker: {type(error).__name__}"
-        return weekday_prior(series.key, series.first_day, series.pieces, usable, reason)
+        return simple_prior(series, f"worker: {type(error).__name__}")
 
 
 def _prophet(series: AggregateSeries, usable: Flags, limits: PriorSettings) -> FittedPrior:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from supplychain.forecasting.backtest import Score, Verdict, judge, rolling_origin
-from supplychain.forecasting.baselines import LEVELS, Answer
+from supplychain.forecasting.baselines import LEVELS, Answer, Forecaster
 from supplychain.forecasting.frames import DailyFrame, Floats, Ints
 from supplychain.forecasting.items import ItemModel, ItemSettings, fit_items, predict_items
 from supplychain.forecasting.prior import AggregateSeries, PriorSettings, fit_priors
@@ -65,10 +65,17 @@ def refit(
         What is known ahead of each group beside the calendar.
     """
     chosen = items or ItemSettings()
+    batch = aggregates(frame, calendar, schedule)
+    fitted = {series.key: found for series, found in zip(batch, fit_priors(batch, prior, executor), strict=True)}
+    return refit_items(frame, calendar, chosen, fitted, schedule)
+
+
+def aggregates(frame: DailyFrame, calendar: TradeCalendar, schedule: Schedule | None = None) -> list[AggregateSeries]:
+    """Sums of the frame's groups with the calendar's effects and the schedule: what a prior is fitted on."""
     groups = frame.by_group()
     effects = calendar.effects(frame.days)
     known = frame.pieces.shape[1]
-    batch = [
+    return [
         AggregateSeries(
             key,
             frame.first_day,
@@ -78,7 +85,16 @@ def refit(
         )
         for i, key in enumerate(groups.keys)
     ]
-    fitted = dict(zip(groups.keys, fit_priors(batch, prior, executor), strict=True))
+
+
+def refit_items(
+    frame: DailyFrame,
+    calendar: TradeCalendar,
+    chosen: ItemSettings,
+    fitted: Mapping[str, FittedPrior],
+    schedule: Schedule | None = None,
+) -> Refit:
+    """Train the item model on top of fitted priors."""
     ahead = outlook(fitted, calendar, frame, chosen.horizon, schedule)
     model = fit_items(frame, chosen, ahead)
     digest = hashlib.sha256(model.to_json().encode())
@@ -146,8 +162,8 @@ def compare(
     frame: DailyFrame,
     rows: Ints,
     origins: Sequence[int],
-    champion: Candidate,
-    challenger: Candidate,
+    champion: Forecaster,
+    challenger: Forecaster,
     clock: Callable[[], float],
     *,
     horizon: int = 7,

@@ -167,6 +167,11 @@ def day_number(date: datetime.date) -> int:
     return (date - EPOCH).days
 
 
+def day_of_iso(day: str) -> int:
+    """Days from 1970-01-01 of an ISO date."""
+    return day_number(datetime.date.fromisoformat(day))
+
+
 def date_of(day: int) -> datetime.date:
     """Date of a day counted from 1970-01-01."""
     return EPOCH + datetime.timedelta(days=day)

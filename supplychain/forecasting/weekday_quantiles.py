@@ -20,7 +20,8 @@ from supplychain.forecasting.frames import Floats, Ints
 
 WINDOW = 224  # days looked back
 MEMORY = 100.0  # days; e-folding of a past day's weight
-OTHER_WEEKDAY = 0.1  # weight of another weekday
+FULL_DAYS = 56.0  # known days from which a series' own quantiles have their full share
+OTHER_WEEKDAY = 0.15  # weight of another weekday
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +60,23 @@ def weekday_quantiles(past: OrderedPast, step: int, levels: Sequence[float]) -> 
         place = np.minimum((cumulative < level * whole[:, None]).sum(axis=1), width - 1)
         out[:, i] = np.where(whole > 0.0, past.values[np.arange(rows), place], np.nan)
     return out
+
+
+def own_quantiles(
+    pieces: Floats, counts: Floats, steps: Ints, levels: Sequence[float], full_share: float
+) -> tuple[Floats, Floats]:
+    """What each series has shown itself at its end, N x S x L, and its share in a blend, N x 1 x 1.
+
+    Parameters
+    ----------
+    counts
+        Running counts of known open days, N x (D + 1).
+    full_share
+        Share of a series with at least `FULL_DAYS` known days in the window; it falls to zero with them.
+    """
+    origin = pieces.shape[1]
+    ordered = ordered_past(pieces, counts, origin)
+    own = np.stack([weekday_quantiles(ordered, int(step), levels) for step in steps], axis=1)
+    known = counts[:, origin] - counts[:, max(0, origin - WINDOW)]
+    share = full_share * np.clip(known / FULL_DAYS, 0.0, 1.0)
+    return np.nan_to_num(own), share[:, None, None]

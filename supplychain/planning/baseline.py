@@ -1,40 +1,39 @@
-"""The shelf baseline of a view: the prior's pieces per day by SKU and region, sessions taken out."""
+"""The shelf baseline of a view: the stored forecasts by SKU and region, lifted while a live session runs."""
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from supplychain.domain.forecast import RegionOutlook
+from supplychain.forecasting.moments import Moments
 from supplychain.planning.view import View
 
 
-class PriorBody(msgspec.Struct, frozen=True):
-    """A stored prior: expected gross pieces per day on the shelf, by SKU and region, and how it was made.
+@dataclass(frozen=True, slots=True)
+class DailyDemand:
+    """Expected gross pieces of one SKU and region per business day; days count from 1970-01-01."""
 
-    `aggregates` keeps the fitted models of the aggregates for explanation; `share` says which part of its aggregate a
-    SKU and region is.
-    """
+    first_day: int
+    outlook: RegionOutlook
+    lift: float = 1.0
 
-    per_day: dict[str, dict[str, float]]
-    fitted_through: str
-    degraded: bool
-    aggregates: dict[str, dict[str, object]] = {}
-
-
-def encode_prior(body: PriorBody) -> bytes:
-    """Return the bytes under which a prior is stored; equal priors give equal bytes."""
-    return msgspec.json.encode(body, order="deterministic")
+    def on(self, day: int) -> Moments:
+        """Return the moments of a day."""
+        mean, variance = self.outlook.on(day - self.first_day)
+        return Moments(mean, variance).scaled(self.lift)
 
 
-def shelf_baseline(view: View) -> dict[tuple[str, str], float]:
-    """Return expected gross pieces per day on the shelf by (SKU, region); empty without a prior."""
-    if view.prior is None:
-        return {}
-    body = msgspec.json.decode(view.prior, type=PriorBody)
-    lift = 1.0 + view.tuning.planning.shelf_live_lift * any(
-        session.starts_at <= view.cut < session.ends_at for session in view.catalogue.sessions.values()
-    )
+Baseline = Mapping[tuple[str, str], DailyDemand]
+"""By SKU and region."""
+
+
+def shelf_baseline(view: View) -> dict[tuple[str, str], DailyDemand]:
+    """Return the expected gross pieces per day on the shelf by (SKU, region); empty without a learned model."""
+    live = any(session.starts_at <= view.cut < session.ends_at for session in view.catalogue.sessions.values())
+    lift = 1.0 + view.tuning.planning.shelf_live_lift * live
     return {
-        (sku, region): per_day * lift
-        for sku in view.skus
-        for region, per_day in sorted(body.per_day.get(sku, {}).items())
+        (forecast.sku, region): DailyDemand(forecast.first_day, outlook, lift)
+        for forecast in view.shelf
+        for region, outlook in sorted(forecast.regions.items())
     }

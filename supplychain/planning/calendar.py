@@ -8,11 +8,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from supplychain.domain.network import Lane, WorkingHours
 from supplychain.domain.units import HOUR, MINUTE, SECOND, floor_to, millis
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,15 @@ class Axis:
 def _next_midnight(at: int, zone: ZoneInfo, days: int = 1) -> int:
     local = datetime.fromtimestamp(at / SECOND, zone) + timedelta(days=days)
     return millis(local.replace(hour=0, minute=0, second=0, microsecond=0))
+
+
+def business_day(at: int, zone_name: str) -> int:
+    """Return the day of a moment in a zone, counted from 1970-01-01.
+
+    >>> business_day(0, "Asia/Shanghai"), business_day(16 * HOUR, "Asia/Shanghai")
+    (0, 1)
+    """
+    return datetime.fromtimestamp(at / SECOND, ZoneInfo(zone_name)).date().toordinal() - _EPOCH
 
 
 def axis(cut: int, zone_name: str, *, hourly_days: int, horizon_days: int) -> Axis:

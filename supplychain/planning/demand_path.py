@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from supplychain.domain.network import Channel, Session, SessionItem
 from supplychain.domain.units import DAY
@@ -17,7 +18,8 @@ from supplychain.forecasting.exposure import ExposureCurve
 from supplychain.forecasting.moments import NOTHING, Moments
 from supplychain.forecasting.quantiles import capped
 from supplychain.forecasting.session_model import SessionModel
-from supplychain.planning.calendar import Axis
+from supplychain.planning.baseline import Baseline
+from supplychain.planning.calendar import Axis, business_day
 from supplychain.planning.net_demand import NetDemand
 from supplychain.planning.open_orders import OpenOrder, open_orders
 from supplychain.planning.view import View
@@ -73,13 +75,13 @@ class _Making:
     orders: list[OpenOrder]
 
 
-def demand_path(view: View, grid: Axis, baseline: Mapping[tuple[str, str], float]) -> DemandPath:
+def demand_path(view: View, grid: Axis, baseline: Baseline) -> DemandPath:
     """Build the path of every item of a view.
 
     Parameters
     ----------
     baseline
-        Expected gross pieces per day on the shelf by (SKU, region), sessions taken out.
+        Expected gross pieces per business day on the shelf by (SKU, region), sessions taken out.
     """
     taught = view.lessons.session if view.lessons else None
     model = SessionModel(view.catalogue, view.tuning.forecast, taught)
@@ -221,17 +223,25 @@ def _ahead(making: _Making) -> Iterator[tuple[Session, SessionItem]]:
             yield from ((session, item) for item in session.items if item.sku in wanted)
 
 
-def _shelf(making: _Making, baseline: Mapping[tuple[str, str], float]) -> None:
-    """The shelf: the prior's pieces per day spread over the periods by their length."""
+def _shelf(making: _Making, baseline: Baseline) -> None:
+    """The shelf: the forecast of each day spread over its periods by their length.
+
+    What a day varies beyond Poisson is common to all its hours, so it falls with the square of a period's share.
+    """
     view, grid = making.view, making.grid
-    dispersion = view.tuning.forecast.dispersion
     wanted = set(view.skus)
-    for (sku, region), per_day in sorted(baseline.items()):
-        if sku not in wanted or per_day <= 0:
+    today = business_day(view.cut, view.catalogue.zone)
+    lengths = [(end - start) / DAY for start, end in pairwise(grid.boundaries)]
+    for (sku, region), demand in sorted(baseline.items()):
+        if sku not in wanted:
             continue
-        for period in range(grid.periods):
-            length = (grid.boundaries[period + 1] - grid.boundaries[period]) / DAY
-            gross = Moments(per_day * length, dispersion * per_day * length)
+        days = [demand.on(today + day) for day in range(max(grid.day, default=-1) + 1)]
+        for period, length in enumerate(lengths):
+            day = days[grid.day[period]]
+            if day.mean <= 0.0:
+                continue
+            mean = day.mean * length
+            gross = Moments(mean, mean + max(0.0, day.variance - day.mean) * length * length)
             net = making.net.future(gross, sku)
             for part, pieces in _shares(view, sku):
                 making.path.add_future((part, region, period), Channel.SHELF, gross.scaled(pieces), net.scaled(pieces))

@@ -1,115 +1,198 @@
-"""Refit the prior: Prophet on the aggregates of the shelf history, shared out to SKUs and regions.
+"""The nightly refit: finished days in, priors on aggregates, the item model on top, forecasts of the shelf out.
 
-Aggregates are categories: a few dozen fits with holidays and campaigns. A SKU and region gets the share of its aggregate that
-it had lately; the fitted components are kept for explanation.
+Aggregates are categories: a few dozen Prophet fits with holidays and campaigns, each in a worker of its own. The item model and the
+comparison of champion and challenger run in one worker. No transaction is open meanwhile.
 """
 
 from __future__ import annotations
 
-import datetime
-import json
-from collections import defaultdict
-from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
+from supplychain.domain.errors import ForbiddenError, InvalidInputError, NotFoundError, UnavailableError
+from supplychain.domain.forecast import ShelfForecast
+from supplychain.domain.network import Catalogue, Channel
+from supplychain.domain.tuning import Forecast
+from supplychain.domain.units import DAY
+from supplychain.forecasting.frames import DailyFrame, Ints
+from supplychain.forecasting.items import ItemSettings
+from supplychain.forecasting.prior import AggregateSeries, PriorSettings, fit_prior, simple_prior
+from supplychain.forecasting.prior_record import FittedPrior
+from supplychain.forecasting.refit import aggregates
+from supplychain.forecasting.shares import SHARES
+from supplychain.forecasting.shelf_frame import Goods, shelf_frame
+from supplychain.forecasting.shelf_learning import Learned, ShelfSettings, learn_shelf
+from supplychain.forecasting.trade_calendar import TradeCalendar, date_of
+from supplychain.planning.finished_days import take_in
+from supplychain.planning.learned import decode_model, encode_model, model_body
+from supplychain.planning.ports import SYSTEM, Actor, Compute, ModelVersion, Store, WallClock
 
-from supplychain.forecasting.prior import AggregateSeries, PriorSettings, fit_priors
-from supplychain.forecasting.trade_calendar import TradeCalendar, day_number
-from supplychain.planning.baseline import PriorBody, encode_prior
-from supplychain.planning.ports import SYSTEM, Compute, Store, WallClock
-
-History = Sequence[tuple[str, str, str, str, int]]
-"""Rows of day (ISO), SKU, region, channel, units."""
-
-_AHEAD_DAYS = 14
-_SHARE_DAYS = 56
+_SHELF_SECONDS = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
 class Refit:
-    """What a refit made: its version, how many aggregates, and which are degraded and why."""
+    """What a refit made: its version, the method that answers, how many aggregates, and which are degraded and why."""
 
     version: int
+    method: str
     aggregates: int
     degraded: dict[str, str]
 
 
 def refit(
-    store: Store, compute: Compute, calendar: TradeCalendar, wall: WallClock, *, deadline_seconds: float = 300.0
+    store: Store, compute: Compute, calendar: TradeCalendar, wall: WallClock, *, fits_at_once: int = 1
 ) -> Refit | None:
-    """Fit the prior on all history and make it active; None when there is no history.
+    """Learn from all history and make the forecasts active; None when there is no history of the shelf.
+
+    Parameters
+    ----------
+    fits_at_once
+        How many workers of `compute` fit aggregates at the same time.
 
     Raises
     ------
     UnavailableError
-        If the fits miss the deadline; the old prior stays.
+        If the item model misses its deadline or its worker dies; what was active stays.
     """
+    take_in(store)
     with store.read() as tx:
-        history = tx.versions.history()
         _, catalogue = tx.versions.network()
-        _, tuning = tx.versions.tuning()
-    rows = [row for row in history if row[3] == "shelf" and row[1] in catalogue.skus and row[2] in catalogue.regions]
-    if not rows:
+        tuning_version, tuning = tx.versions.tuning()
+        stored = tx.versions.prior()
+        found = learning_frame(tx.versions.history(), catalogue)
+    if found is None:
         return None
-    category = {sku: record.category for sku, record in catalogue.skus.items()}
-    body = compute.run(
-        fit, rows, category, calendar, tuning.forecast.min_history_days, deadline_seconds=deadline_seconds
+    frame, known_from = found
+    champion = decode_model(stored[1]).method if stored else SHARES
+    settings = shelf_settings(tuning.forecast, champion)
+    priors = fit_aggregates(compute, aggregates(frame, calendar), settings.prior, fits_at_once)
+    goods = goods_of(catalogue)
+    learned = compute.run(
+        learn_shelf, frame, known_from, goods, priors, calendar, settings, deadline_seconds=_SHELF_SECONDS
     )
-    degraded = {key: str(model["degraded"]) for key, model in body.aggregates.items() if model["degraded"]}
+    return _store(store, learned, frame, champion, tuning_version, wall)
+
+
+def _store(
+    store: Store, learned: Learned, frame: DailyFrame, champion: str, tuning_version: int, wall: WallClock
+) -> Refit:
+    last = int(frame.days[-1])
+    body = model_body(learned, date_of(last).isoformat(), tuning_version, champion)
+    degraded = dict(learned.model.degraded)
     with store.write() as tx:
-        through = day_number(datetime.date.fromisoformat(body.fitted_through)) * 86_400_000
-        version = tx.versions.put_prior(encode_prior(body), degraded=body.degraded, fitted_through=through, wall=wall())
+        version = tx.versions.put_prior(
+            encode_model(body), degraded=body.degraded, fitted_through=last * DAY, wall=wall()
+        )
+        tx.learning.put_shelf(
+            version,
+            [
+                ShelfForecast(sku, learned.first_day, regions, learned.method, f"prior-{version}", tuning_version)
+                for sku, regions in sorted(learned.outlooks.items())
+            ],
+        )
         tx.versions.activate("prior", version)
         tx.audit.append(
             actor=SYSTEM.name,
             action="prior.refit",
             subject=f"prior {version}",
-            at=through,
+            at=last * DAY,
             wall=wall(),
             reason="refit",
-            detail={"aggregates": len(body.aggregates), "degraded": sorted(degraded)},
+            detail={
+                "aggregates": len(body.aggregates),
+                "degraded": sorted(degraded),
+                "method": body.method,
+                "verdict": body.verdict,
+                "tuning": tuning_version,
+            },
         )
-    return Refit(version, len(body.aggregates), degraded)
+    return Refit(version, learned.method, len(body.aggregates), degraded)
 
 
-def fit(rows: History, category: dict[str, str], calendar: TradeCalendar, min_days: int) -> PriorBody:
-    """Fit one prior per category and share it out. Top level, so that a pool can call it.
+def learning_frame(
+    history: list[tuple[str, str, str, str, int]], catalogue: Catalogue
+) -> tuple[DailyFrame, Ints] | None:
+    """Return the shelf's history as a frame with the column from which each series is known; None without a sale."""
+    return shelf_frame(history, goods_of(catalogue), sorted(catalogue.regions))
 
-    Parameters
-    ----------
-    min_days
-        No Prophet below so many days of history.
-    """
-    days = sorted({row[0] for row in rows})
-    first, last = (day_number(datetime.date.fromisoformat(day)) for day in (days[0], days[-1]))
-    length = last - first + 1
-    sums: dict[str, np.ndarray[tuple[int], np.dtype[np.float64]]] = defaultdict(lambda: np.zeros(length))
-    recent: dict[tuple[str, str], float] = defaultdict(float)
-    whole: dict[str, float] = defaultdict(float)
-    for date, sku, region, _channel, units in rows:
-        number = day_number(datetime.date.fromisoformat(date))
-        sums[category[sku]][number - first] += units
-        if number > last - _SHARE_DAYS:
-            recent[sku, region] += units
-            whole[category[sku]] += units
-    effects = calendar.effects(np.arange(first, last + 1))
-    series = [
-        AggregateSeries(f"category:{name}", first, pieces, pieces >= 0, effects)
-        for name, pieces in sorted(sums.items())
-    ]
-    fitted = fit_priors(series, PriorSettings(prophet_from_days=max(min_days, 28)))
-    ahead = np.arange(last + 1, last + 1 + _AHEAD_DAYS)
-    coming = calendar.effects(ahead)
-    level = {prior.key.removeprefix("category:"): float(prior.predict(ahead, coming).mean.mean()) for prior in fitted}
-    per_day: dict[str, dict[str, float]] = defaultdict(dict)
-    for (sku, region), lately in sorted(recent.items()):
-        name = category[sku]
-        if whole[name] > 0:
-            per_day[sku][region] = round(level[name] * lately / whole[name], 6)
-    return PriorBody(
-        per_day=dict(per_day),
-        fitted_through=days[-1],
-        degraded=any(prior.degraded for prior in fitted),
-        aggregates={prior.key: json.loads(prior.to_json()) for prior in fitted},
+
+def goods_of(catalogue: Catalogue) -> dict[str, Goods]:
+    """Return what learning knows of each SKU that is sold on the shelf."""
+    return {
+        sku: Goods(record.category, record.price_at(0, Channel.SHELF) / 100.0, record.similar_to)
+        for sku, record in sorted(catalogue.skus.items())
+        if not record.live_exclusive
+    }
+
+
+def shelf_settings(tuning: Forecast, champion: str) -> ShelfSettings:
+    """Return the settings of the refit that a tuning asks for."""
+    return ShelfSettings(
+        items=ItemSettings(
+            trees=tuning.item_trees,
+            half_life_days=tuning.item_half_life_days,
+            least_rows=tuning.item_least_rows,
+            threads=1,  # a worker has one thread: two that wait for each other on a busy machine burn more than they win
+        ),
+        prior=PriorSettings(
+            prophet_from_days=max(tuning.min_history_days, 28),
+            changepoint_scale=tuning.prior_trend_scale,
+            effect_scale=tuning.prior_effect_scale,
+        ),
+        champion=champion,
     )
+
+
+def fit_aggregates(
+    compute: Compute, batch: list[AggregateSeries], settings: PriorSettings, at_once: int
+) -> dict[str, FittedPrior]:
+    """Fit each aggregate in a worker; one whose worker dies or hangs gets weekday means, degraded, and costs no other."""
+
+    def fitted(series: AggregateSeries) -> FittedPrior:
+        try:
+            return compute.run(fit_prior, series, settings, deadline_seconds=2.0 * settings.seconds)
+        except UnavailableError as fault:
+            return simple_prior(series, f"worker: {fault}")
+
+    if at_once == 1:
+        return {series.key: fitted(series) for series in batch}
+    with ThreadPoolExecutor(at_once, thread_name_prefix="fit") as threads:
+        return {prior.key: prior for prior in threads.map(fitted, batch)}
+
+
+def models(store: Store) -> list[ModelVersion]:
+    """Return the stored models, newest first."""
+    with store.read() as tx:
+        return tx.learning.models()
+
+
+def rollback(store: Store, version: int, *, actor: Actor, reason: str, wall: WallClock) -> None:
+    """Make the forecasts of an earlier model active again; the next refit makes a new one.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such model, or its forecasts were pruned.
+    InvalidInputError
+        If no reason is given.
+    """
+    if not actor.may("operator"):
+        raise ForbiddenError(f"{actor.name} may not change the model", way_out="ask an operator")
+    if not reason.strip():
+        raise InvalidInputError("a roll-back needs a reason", way_out="say what it is for", field="reason")
+    with store.write() as tx:
+        if not tx.learning.shelf(model=version):
+            detail = f"there is no model {version} with forecasts"
+            raise NotFoundError(detail, way_out="`supplychain forecast models` lists them", version=version)
+        before = tx.learning.model()
+        tx.versions.activate("prior", version)
+        tx.audit.append(
+            actor=actor.name,
+            action="prior.rollback",
+            subject=f"prior {version}",
+            at=tx.signals.planned_through() or wall(),
+            wall=wall(),
+            reason=reason,
+            detail={"before": before},
+        )

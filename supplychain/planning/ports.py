@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 from supplychain.domain.events import PlanRequest, Signal
-from supplychain.domain.forecast import SessionForecast
+from supplychain.domain.forecast import SessionForecast, ShelfForecast, ShelfScore
 from supplychain.domain.network import Catalogue
 from supplychain.domain.past import SoldMinute
 from supplychain.domain.plan import LineState, Plan, PlanLine
@@ -139,6 +139,29 @@ class TuningVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelVersion:
+    """A learned model as it was stored; `fitted_through` is the start of its last day (UTC milliseconds)."""
+
+    version: int
+    degraded: bool
+    fitted_through: int
+    created_wall: int
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DaySold:
+    """Gross pieces and orders of one session (or shop), SKU, region and channel over a span of time."""
+
+    session: str
+    sku: str
+    region: str
+    channel: str
+    pieces: int
+    orders: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlanFilter:
     """What to list: statuses, a group or SKU, and a page."""
 
@@ -220,6 +243,22 @@ class World(Protocol):
     def stock_as_of(self) -> dict[str, int]: ...
 
 
+class Learning(Protocol):
+    """What was learned: models, their forecasts of the shelf, the finished days they learn from, how true they came."""
+
+    def model(self) -> int | None: ...
+    def models(self, limit: int = 20) -> list[ModelVersion]: ...
+    def put_shelf(self, model: int, forecasts: Iterable[ShelfForecast]) -> None: ...
+    def shelf(self, skus: Sequence[str] | None = None, model: int | None = None) -> list[ShelfForecast]: ...
+    def last_day(self) -> str | None: ...
+    def first_sale(self) -> int | None: ...
+    def sold(self, start: int, end: int) -> list[DaySold]: ...
+    def spike_excess(self, start: int, end: int) -> dict[tuple[str, str], float]: ...
+    def put_days(self, rows: Iterable[tuple[str, str, str, str, int]]) -> None: ...
+    def put_scores(self, scores: Iterable[ShelfScore]) -> None: ...
+    def scores(self, since_day: str) -> list[ShelfScore]: ...
+
+
 class Plans(Protocol):
     """Plans, lines and their revisions."""
 
@@ -277,6 +316,8 @@ class Tx(Protocol):
     def signals(self) -> Signals: ...
     @property
     def world(self) -> World: ...
+    @property
+    def learning(self) -> Learning: ...
     @property
     def plans(self) -> Plans: ...
     @property

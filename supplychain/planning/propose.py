@@ -6,7 +6,7 @@ and not made again, so running the planner twice proposes nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from optimizers import Engine, Params, Problem, Solution, solve
@@ -15,7 +15,7 @@ from supplychain.domain.events import PlanRequest
 from supplychain.domain.plan import LineState, Plan, PlanLine
 from supplychain.domain.tuning import Tuning
 from supplychain.planning.approvals import auto_approve
-from supplychain.planning.baseline import shelf_baseline
+from supplychain.planning.baseline import Baseline, shelf_baseline
 from supplychain.planning.compose import compose, input_digest
 from supplychain.planning.lines import change
 from supplychain.planning.ports import SYSTEM, Compute, Store, StoredPlan, Tx, WallClock
@@ -84,7 +84,7 @@ def propose(store: Store, compute: Compute, request: PlanRequest, wall: WallCloc
     return _store(store, view, plan, digest, request, wall)
 
 
-def _made_before(store: Store, view: View, digest: str, baseline: Mapping[tuple[str, str], float]) -> StoredPlan | None:
+def _made_before(store: Store, view: View, digest: str, baseline: Baseline) -> StoredPlan | None:
     """Return the plan that was made from this input and still stands.
 
     What a plan itself has sent out is its outcome and no new input: as long as nobody has answered, shipped or edited a line

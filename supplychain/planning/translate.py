@@ -7,7 +7,7 @@ become tranches, decided supply becomes dated inflow, a planner's edits become p
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -30,6 +30,7 @@ from optimizers.tables import (
 from supplychain.domain.network import Lane, LaneKind, Offer, PriceTier
 from supplychain.domain.plan import LineKind, PlanLine
 from supplychain.domain.units import MINUTE
+from supplychain.planning.baseline import Baseline
 from supplychain.planning.calendar import Axis, axis, lane_arrivals, periods_of, supply_arrivals
 from supplychain.planning.demand_path import DemandPath, demand_path
 from supplychain.planning.demand_rows import demand_rows
@@ -51,7 +52,7 @@ class _Build:
     notes: list[str] = field(default_factory=list)
 
 
-def translate(view: View, baseline: Mapping[tuple[str, str], float]) -> Draft | None:
+def translate(view: View, baseline: Baseline) -> Draft | None:
     """Return the problem of a view with its names, or None when there is nothing to plan.
 
     Parameters

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from supplychain.domain.forecast import SessionForecast
+from supplychain.domain.forecast import SessionForecast, ShelfForecast
 from supplychain.domain.network import Catalogue
 from supplychain.domain.plan import OPEN, SUPPLY, PlanLine
 from supplychain.domain.position import StockLevel
@@ -35,7 +35,7 @@ class View:
     tuning: Tuning
     tuning_version: int
     model_version: str
-    prior: bytes | None
+    shelf: tuple[ShelfForecast, ...]
     stock: tuple[StockLevel, ...]
     accepted: tuple[Accepted, ...]
     shipped: dict[tuple[str, str], int]
@@ -51,7 +51,7 @@ def load(tx: Tx, groups: Sequence[str], cut: int) -> View:
     """Read the view of some groups at a cut."""
     network_version, catalogue = tx.versions.network()
     tuning_version, tuning = tx.versions.tuning()
-    prior = tx.versions.prior()
+    model = tx.learning.model()
     lessons_version, lessons = learned(tx)
     known = [group for group in groups if group in catalogue.groups]
     skus = sorted(sku for group in known for sku in catalogue.groups[group])
@@ -72,9 +72,9 @@ def load(tx: Tx, groups: Sequence[str], cut: int) -> View:
         network_version=network_version,
         tuning=tuning,
         tuning_version=tuning_version,
-        model_version=(f"prior-{prior[0]}" if prior else "prior-none")
+        model_version=("prior-none" if model is None else f"prior-{model}")
         + (f"/lessons-{lessons_version}" if lessons else ""),
-        prior=prior[1] if prior else None,
+        shelf=tuple(tx.learning.shelf(skus)),
         stock=tuple(tx.world.stock(catalogue, items, cut)),
         accepted=tuple(tx.world.accepted(skus, cut, tuning.detector.bin_seconds * SECOND)),
         shipped=tx.world.shipped(items, cut),

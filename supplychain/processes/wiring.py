@@ -91,7 +91,7 @@ def scheduler(services: Services) -> Scheduler:
     def refitted() -> str:
         pool = services.pool()
         try:
-            done = refit(store, pool, calendar(settings), services.wall)
+            done = refit(store, pool, calendar(settings), services.wall, fits_at_once=settings.plan.workers)
         except NotFoundError:
             return "no network is active"
         finally:
@@ -99,7 +99,7 @@ def scheduler(services: Services) -> Scheduler:
         return (
             "no history yet"
             if done is None
-            else f"prior {done.version}, {len(done.degraded)} of {done.aggregates} degraded"
+            else f"model {done.version} by {done.method}, {len(done.degraded)} of {done.aggregates} aggregates degraded"
         )
 
     def taught() -> str:
@@ -123,6 +123,8 @@ def scheduler(services: Services) -> Scheduler:
         expire=lambda: expire(store, services.wall),
         prune=prune_body(services.jobs.prune, settings.jobs.prune_days, now, services.wall),
     )
+    if settings.clock == "ticks":  # the night of the wall is not the night of a replay, and must not change its plans
+        tasks = tuple(task for task in tasks if task.name not in {"refit-prior", "learn-sessions"})
     return Scheduler(services.jobs, tasks, settings.zone, services.wall, catch_up=settings.clock == "wall")
 
 

@@ -9,14 +9,17 @@ from sqlalchemy import ColumnElement, Connection, Table, case, delete, func, or_
 
 from supplychain.storage.engine import Database
 from supplychain.storage.tables import (
+    active,
     audience,
     forecasts,
     inbox,
     job_runs,
     leases,
     outbox,
+    priors,
     requests,
     seen_blocks,
+    shelf_forecasts,
     show_events,
     signals,
     windows,
@@ -83,7 +86,11 @@ class SqlJobs:
             Plans, lines, revisions, the audit trail, stock movements, dead letters and counts stay: the books must
             add up for good.
         """
+        running = select(active.c.version).where(active.c.kind == "prior")
+        models = select(priors.c.version).where(priors.c.created_wall < before_wall, priors.c.version.not_in(running))
         old: list[tuple[Table, ColumnElement[bool]]] = [
+            (shelf_forecasts, shelf_forecasts.c.model.in_(models)),
+            (priors, priors.c.version.in_(models)),
             (outbox, (outbox.c.state == "delivered") & (outbox.c.delivered_wall < before_wall)),
             (inbox, (inbox.c.state != "open") & (inbox.c.applied_wall < before_wall)),
             (job_runs, job_runs.c.started_wall < before_wall),

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from supplychain.storage.engine import Database
 from supplychain.storage.repositories.audit import SqlAudit
 from supplychain.storage.repositories.bridge import SqlBridge
+from supplychain.storage.repositories.learning import SqlLearning
 from supplychain.storage.repositories.plans import SqlPlans
 from supplychain.storage.repositories.signals import SqlSignals
 from supplychain.storage.repositories.versions import SqlVersions
@@ -41,6 +42,11 @@ class SqlTx:
     def world(self) -> SqlWorld:
         """What was known at a cut."""
         return SqlWorld(self.connection)
+
+    @cached_property
+    def learning(self) -> SqlLearning:
+        """Learned models, shelf forecasts, finished days."""
+        return SqlLearning(self.connection)
 
     @cached_property
     def plans(self) -> SqlPlans:

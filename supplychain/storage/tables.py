@@ -31,7 +31,16 @@ from supplychain.storage.stream_tables import (
     stock_log,
     windows,
 )
-from supplychain.storage.version_tables import active, history, lessons, networks, priors, tunings
+from supplychain.storage.version_tables import (
+    active,
+    history,
+    lessons,
+    networks,
+    priors,
+    shelf_forecasts,
+    shelf_scores,
+    tunings,
+)
 
 __all__ = [
     "active",
@@ -61,6 +70,8 @@ __all__ = [
     "requests",
     "revisions",
     "seen_blocks",
+    "shelf_forecasts",
+    "shelf_scores",
     "show_events",
     "signals",
     "spikes",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, LargeBinary, Table, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Float, LargeBinary, Table, Text, UniqueConstraint
 
 from supplychain.storage.columns import Serial, label, metadata, moment
 
@@ -67,4 +67,29 @@ history = Table(
     label("channel", key=True),
     Column("units", BigInteger, nullable=False),
     Column("synthetic", Boolean, nullable=False),
+)
+
+shelf_forecasts = Table(
+    "shelf_forecasts",
+    metadata,
+    Column("model", BigInteger, primary_key=True),
+    label("sku", key=True),
+    Column("first_day", BigInteger, nullable=False),
+    Column("regions", JSON, nullable=False),
+    label("method"),
+    Column("tuning_version", BigInteger, nullable=False),
+)
+
+shelf_scores = Table(
+    "shelf_scores",
+    metadata,
+    label("day", key=True),
+    label("segment", key=True),
+    Column("model", BigInteger, nullable=False),
+    Column("series", BigInteger, nullable=False),
+    Column("inside", BigInteger, nullable=False),
+    Column("pieces", Float, nullable=False),
+    Column("expected", Float, nullable=False),
+    Column("error", Float, nullable=False),
+    Column("loss", Float, nullable=False),
 )

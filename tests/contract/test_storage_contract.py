@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
@@ -10,15 +9,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, update
 
 from supplychain.domain.errors import ConflictError, FencedError, NotFoundError
 from supplychain.domain.events import PlanRequest, Signal, SignalKind
 from supplychain.domain.plan import LineState
 from supplychain.planning import review
-from supplychain.planning.ports import GroupCut, Letter, Message
+from supplychain.planning.ports import Letter, Message
 from supplychain.storage.engine import Database
-from supplychain.storage.migrate import upgrade
 from supplychain.storage.partition_state import DeadLetter, SqlPartitions, add_counts, add_seen, advance
 from supplychain.storage.store import SqlStore
 from supplychain.storage.tables import (
@@ -28,7 +26,6 @@ from supplychain.storage.tables import (
     dead_letters,
     facts,
     incidents,
-    metadata,
     partitions,
     windows,
 )
@@ -40,25 +37,6 @@ from supplychain.watching.snapshot import VERSION, CueState, DetectorState, Part
 from tests.unit.planning.small_trade import PLANNER, T0, WALL, add_plan, line_of, move_of, open_trade, outbox, wall
 
 STATE = dump(PartitionState(VERSION, 0, 5_000, 77, -1, DetectorState([]), CueState()))
-
-
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=[pytest.mark.deep, pytest.mark.xdist_group("pg")])])
-def base(request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A database with the newest schema and no rows."""
-    if request.param == "sqlite":
-        yield request.getfixturevalue("database")
-        return
-    database = Database(request.getfixturevalue("postgres"), pool_size=10)
-    upgrade(database)
-    yield database
-    with database.write() as connection:
-        connection.exec_driver_sql(f"TRUNCATE {', '.join(metadata.tables)} RESTART IDENTITY")
-    database.close()
-
-
-@pytest.fixture
-def kept(base: Database) -> SqlStore:
-    return SqlStore(base)
 
 
 def _both(threads: int, call: Any) -> list[Any]:
@@ -361,43 +339,6 @@ def test_requests_are_claimed_one_by_one_and_oldest_first(kept: SqlStore) -> Non
         assert tx.signals.latencies() == [2.5]
         assert tx.signals.pending_request()
     assert claim(9) == "r2"
-
-
-def test_versions_are_numbered_found_again_and_one_is_active(kept: SqlStore) -> None:
-    with kept.write() as tx, pytest.raises(NotFoundError, match="no active network"):
-        tx.versions.network()
-    open_trade(kept)
-    with kept.write() as tx:
-        number, catalogue = tx.versions.network()
-        assert tx.versions.put_network(catalogue, "again", 5) == number
-        other = tx.versions.put_network(replace(catalogue, currency="EUR"), "new", 5)
-        assert tx.versions.network()[0] == number
-        assert tx.versions.network(other)[1].currency == "EUR"
-        assert tx.versions.prior() is None
-        prior = tx.versions.put_prior(b"body", degraded=False, fitted_through=1, wall=2)
-        assert tx.versions.put_prior(b"body", degraded=False, fitted_through=1, wall=2) == prior
-        tx.versions.activate("prior", prior)
-        assert tx.versions.prior() == (prior, b"body")
-        day = ("2026-01-01", "A", "CN-ZJ", "shelf", 3)
-        tx.versions.add_history([day], synthetic=True)
-        tx.versions.add_history([day], synthetic=True)
-        assert tx.versions.history() == [("2026-01-01", "A", "CN-ZJ", "shelf", 6)]
-        tx.signals.set_group_cut("A", GroupCut(T0, {"L1|A": 1.5}))
-        assert tx.signals.group_cuts(["A", "B"]) == {"A": GroupCut(T0, {"L1|A": 1.5})}
-
-
-def test_schema_of_the_migrations_is_the_schema_of_the_tables(base: Database) -> None:
-    from alembic.autogenerate import compare_metadata
-    from alembic.migration import MigrationContext
-
-    upgrade(base)  # a second time changes nothing
-    with base.write() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, metadata) == []
-        connection.execute(insert(facts).values(name="still here", value=1))
-    upgrade(base)
-    with base.read() as connection:
-        assert connection.execute(select(facts.c.name)).scalars().all() == ["still here"]
 
 
 def test_another_broker_at_the_same_offsets_takes_no_row_for_known(base: Database) -> None:

@@ -30,9 +30,7 @@ def _view() -> View:
     rest: dict[str, object] = dict.fromkeys(
         ("stock", "accepted", "forecasts", "supply", "open_own", "others", "spikes"), ()
     )
-    base = View(
-        T0, ("A",), ("A", "C"), ("A", "C"), CATALOGUE, 1, Tuning(), 0, "m", None, (), (), {}, (), (), (), (), ()
-    )
+    base = View(T0, ("A",), ("A", "C"), ("A", "C"), CATALOGUE, 1, Tuning(), 0, "m", (), (), (), {}, (), (), (), (), ())
     return replace(base, **rest)  # type: ignore[arg-type]  # all of them are empty tuples
 
 

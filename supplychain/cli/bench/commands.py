@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from supplychain.cli.output import Json, pairs, show_json, table
-from supplychain.domain.errors import NotFoundError
+from supplychain.domain.errors import InvalidInputError, NotFoundError
 
 app = typer.Typer(help="Benchmarks; each prints what it measured.", no_args_is_help=True)
 
@@ -86,13 +86,34 @@ def forecast(
     kind: Annotated[str, typer.Option("--format", help="online-retail or long.")] = "online-retail",
     horizon: Annotated[int, typer.Option(min=1, max=60)] = 7,
     origins: Annotated[int, typer.Option(min=1, max=52)] = 4,
-    series: Annotated[int, typer.Option(min=1)] = 200,
+    series: Annotated[int, typer.Option(help="Largest series that are scored; all teach.", min=1)] = 200,
+    known_days: Annotated[
+        int | None, typer.Option(help="Hide all but so many days of them: cold start.", min=1)
+    ] = None,
     json: Json = False,
 ) -> None:
     """Backtest daily forecasts: our model, Prophet alone, seasonal naive, window average, on the same rows."""
     from supplychain.cli.bench import forecast as bench
 
-    _shown([dict(row) for row in bench.run(_there(data), kind, horizon, origins, series)], "Forecast", json=json)
+    try:
+        scores, gains = bench.run(_there(data), kind, horizon, origins, series, known_days=known_days)
+    except ValueError as fault:
+        raise InvalidInputError(str(fault), way_out="see `supplychain bench forecast --help`") from fault
+    _shown([dict(row) for row in scores], "Forecast", json=json)
+    if not json:
+        _shown(gains, "Less loss of items than of each, 95 % bootstrap over series", json=False)
+
+
+@app.command()
+def refresh(
+    series: Annotated[int, typer.Option(help="Synthetic series of 365 days.", min=10)] = 10_000,
+    timed: Annotated[int, typer.Option(help="Prophet is timed on so many.", min=1)] = 100,
+    json: Json = False,
+) -> None:
+    """Train and predict an assortment with quantiles, against one Prophet fit and prediction per series."""
+    from supplychain.cli.bench import forecast as bench
+
+    _shown([dict(row) for row in bench.refresh(series, timed=timed)], "Refresh", json=json)
 
 
 @app.command()

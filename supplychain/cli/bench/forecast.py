@@ -32,7 +32,8 @@ def run(
     series: int = 200,
     models: Sequence[str] = ("items", "prophet", "seasonal naive", "window average"),
     settings: ItemSettings | None = None,
-) -> list[Row]:
+    known_days: int | None = None,
+) -> tuple[list[Row], list[Row]]:
     """Rolling weekly origins at the end of the file.
 
     Parameters
@@ -46,12 +47,14 @@ def run(
         How many of the largest series are scored; all of them teach.
     models
         Which forecasters run.
+    known_days
+        Hide the history of the scored series but for their last days (cold start); the others teach.
 
     Returns
     -------
-    list of dict
-        `model, segment, wql, wape, mase, bias, coverage80, series_per_second`; one more row per rival with segment
-        "gain" of our model over it: `gain, low, high` of a bootstrap over series.
+    tuple of two lists
+        Scores `model, segment, wql, wape, mase, bias, coverage80, series_per_second`, and our model's gain over each rival:
+        `model, gain, low, high` of a paired bootstrap over series.
 
     Raises
     ------
@@ -60,25 +63,11 @@ def run(
     """
     frame = read(data, form)
     rows = _largest(frame, series)
+    chosen = _chosen(models, settings or ItemSettings(horizon=horizon))
     result = rolling_origin(
-        frame, rows, _origins(frame, horizon, origins), horizon, _chosen(models, settings), time.perf_counter
+        frame, rows, _origins(frame, horizon, origins), horizon, chosen, time.perf_counter, known_days=known_days
     )
-    return [asdict(score) for score in result.scores()] + _gains(result)
-
-
-def cold_start(
-    data: Path, form: str = "online-retail", known_days: int = 7, series: int = 100, origins: int = 2, horizon: int = 7
-) -> list[Row]:
-    """Series whose history is hidden but for the last days; the others teach. Rows as in `run`, segment "known 7 days"."""
-    frame = read(data, form)
-    rows = _largest(frame, series)
-    rivals = _chosen(("items", "prophet", "window average"), None)
-    result = rolling_origin(
-        frame, rows, _origins(frame, horizon, origins), horizon, rivals, time.perf_counter, known_days=known_days
-    )
-    return [
-        {**asdict(score), "segment": f"known {known_days} days"} for score in result.scores() if score.segment == "all"
-    ]
+    return [asdict(score) for score in result.scores()], _gains(result)
 
 
 def refresh(
@@ -181,9 +170,9 @@ def _origins(frame: DailyFrame, horizon: int, count: int) -> list[int]:
     return origins
 
 
-def _chosen(models: Sequence[str], settings: ItemSettings | None) -> list[Forecaster]:
+def _chosen(models: Sequence[str], settings: ItemSettings) -> list[Forecaster]:
     known: list[Forecaster] = [
-        GlobalItems(settings or ItemSettings()),
+        GlobalItems(settings),
         ProphetAlone(),
         SeasonalNaive(),
         WindowAverage(),
@@ -204,9 +193,7 @@ def _gains(result: Backtest) -> list[Row]:
     for rival in result.models:
         if rival != "items":
             verdict = judge(result.losses(rival), ours, seed=1)
-            rows.append(
-                {"model": rival, "segment": "gain", "gain": verdict.gain, "low": verdict.low, "high": verdict.high}
-            )
+            rows.append({"model": rival, "gain": verdict.gain, "low": verdict.low, "high": verdict.high})
     return rows
 
 

@@ -10,15 +10,21 @@ from sqlalchemy import Connection, Table, func, select, update
 from supplychain.domain.errors import NotFoundError
 from supplychain.domain.units import MINUTE
 from supplychain.messages.topics import TICKED
+from supplychain.storage.repositories.learning import SqlLearning
 from supplychain.storage.repositories.signals import SqlSignals
 from supplychain.storage.repositories.versions import SqlVersions
 from supplychain.storage.repositories.world import SqlWorld
 from supplychain.storage.tables import dead_letters as dead_letter_rows
 from supplychain.storage.tables import findings as finding_rows
 from supplychain.storage.tables import incidents as incident_rows
-from supplychain.storage.tables import job_runs, outbox, partitions, plan_lines, priors, requests
+from supplychain.storage.tables import job_runs, outbox, partitions, plan_lines, priors, requests, shelf_scores
 
 _WAITING = ("pending", "claimed")
+_PROMISE = (0.7, 0.9)
+"""Coverage of a promised 80 % within which nobody needs to look."""
+_PROMISE_DAYS = 28
+_PROMISE_SERIES = 500
+"""Series-days below which a coverage is chance."""
 
 
 def _rows(
@@ -142,11 +148,12 @@ def _degraded(
         found.append(f"{parked} messages are parked and wait for a person")
     if failed:
         found.append(f"{failed} plan requests failed")
-    prior = SqlVersions(connection).prior()
-    if prior is None:
+    model = SqlLearning(connection).model()
+    if model is None:
         found.append("no prior is fitted yet: the shelf baseline is empty")
-    elif connection.execute(select(priors.c.degraded).where(priors.c.version == prior[0])).scalar():
+    elif connection.execute(select(priors.c.degraded).where(priors.c.version == model)).scalar():
         found.append("the prior is degraded: too little history for Prophet")
+    found.extend(_promise(connection))
     _, tuning = SqlVersions(connection).tuning()
     if not tuning.approval.release_enabled:
         found.append("releases are switched off")
@@ -155,3 +162,23 @@ def _degraded(
         if through is not None and through - as_of > stale:
             found.append(f"stock feed of {warehouse} is {(through - as_of) // MINUTE} minutes old: releases are held")
     return found
+
+
+def _promise(connection: Connection) -> list[str]:
+    """Say when finished days did not keep the promise of the shelf's 80 % interval, once there are enough of them."""
+    days = (
+        select(shelf_scores.c.inside, shelf_scores.c.series)
+        .where(shelf_scores.c.segment == "all")
+        .order_by(shelf_scores.c.day.desc())
+        .limit(_PROMISE_DAYS)
+        .subquery()
+    )
+    inside, series = connection.execute(select(func.sum(days.c.inside), func.sum(days.c.series))).one()
+    if not series or series < _PROMISE_SERIES:
+        return []
+    kept = float(inside) / float(series)
+    if _PROMISE[0] <= kept <= _PROMISE[1]:
+        return []
+    return [
+        f"the 80 % interval of the shelf's forecasts held {kept:.0%} of the last days: see `supplychain forecast measured`"
+    ]

@@ -34,15 +34,18 @@ def shop(path: Path, days: int = 60) -> Path:
 
 def test_bench_forecast_rows_are_complete_and_json(tmp_path: Path) -> None:
     data = shop(tmp_path / "shop.parquet")
-    rows = forecast.run(
+    rows, gains = forecast.run(
         data, origins=2, series=10, models=("items", "seasonal naive", "window average"), settings=SMALL
     )
     every = [row for row in rows if row["segment"] == "all"]
     assert [row["model"] for row in every] == ["items", "seasonal naive", "window average"]
     assert set(every[0]) == {"model", "segment", "wql", "wape", "mase", "bias", "coverage80", "series_per_second"}
     assert all(0.0 < row["wql"] < 1.5 for row in every)
-    assert {row["model"] for row in rows if row["segment"] == "gain"} == {"seasonal naive", "window average"}
+    assert {row["model"] for row in gains} == {"seasonal naive", "window average"}
+    assert all(row["low"] <= row["gain"] <= row["high"] for row in gains)
     json.dumps(rows)
+    cold, _ = forecast.run(data, origins=1, series=4, models=("window average",), known_days=7)
+    assert {row["model"] for row in cold} == {"window average"}
 
 
 def test_the_shop_reader_leaves_out_what_is_no_sale(tmp_path: Path) -> None:
@@ -56,7 +59,7 @@ def test_a_long_file_is_read_and_faults_are_named(tmp_path: Path) -> None:
         {"series": ["a", "b"] * 40, "day": np.repeat(pd.date_range("2026-01-01", periods=40), 2), "pieces": 3}
     )
     table.to_csv(tmp_path / "long.csv", index=False)
-    rows = forecast.run(tmp_path / "long.csv", "long", origins=1, series=2, models=("seasonal naive",))
+    rows, _ = forecast.run(tmp_path / "long.csv", "long", origins=1, series=2, models=("seasonal naive",))
     assert rows[0]["wql"] == 0.0
     table.drop(columns="day").to_csv(tmp_path / "bad.csv", index=False)
     with pytest.raises(ValueError, match="columns missing"):

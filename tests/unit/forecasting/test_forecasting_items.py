@@ -81,6 +81,7 @@ def test_the_same_seed_gives_the_same_model_and_json_round_trips() -> None:
 def test_drivers_add_up_to_the_median() -> None:
     found = drivers(MODEL, PAST, "sku007", 2)
     assert len(found) == 9
+    assert "its own past days" in dict(drivers(MODEL, PAST, "sku007", 2, most=99))
     median = float(predict_items(MODEL, PAST, [2]).quantiles[7, 0, 1])
     assert sum(effect for _, effect in found) == pytest.approx(median, rel=0.02, abs=0.05)
 

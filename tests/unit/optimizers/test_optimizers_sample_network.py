@@ -110,7 +110,7 @@ def test_the_sample_network_orders_what_sells() -> None:
             tuning=Tuning(),
             tuning_version=0,
             model_version="none",
-            prior=None,
+            shelf=(),
             stock=tuple(
                 StockLevel(r.warehouse, r.sku, r.on_hand, start, r.fenced_live, r.fenced_shelf)
                 for r in catalogue.stock

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from supplychain.domain.events import PlanRequest
+from supplychain.domain.forecast import RegionOutlook
 from supplychain.domain.network import (
     Catalogue,
     Component,
@@ -27,6 +28,7 @@ from supplychain.domain.plan import LineKind, LineState, Plan, PlanLine, Zone
 from supplychain.domain.tuning import parse
 from supplychain.domain.units import HOUR
 from supplychain.messages.topics import TICKED
+from supplychain.planning.baseline import DailyDemand
 from supplychain.planning.compose import content_digest
 from supplychain.planning.ports import Actor, Message
 from supplychain.planning.request import advance
@@ -150,6 +152,11 @@ CALM = {
     "forecast": {"moved_share": 0.25, "moved_pieces": 40},
 }
 """When plans are asked for, said here: tests of it do not move with the defaults."""
+
+
+def daily(mean: float, variance: float | None = None) -> DailyDemand:
+    """So many pieces on every day."""
+    return DailyDemand(0, RegionOutlook((mean,), (mean if variance is None else variance,), (0.0,), (mean,)))
 
 
 def tune_to(store: SqlStore, changes: Mapping[str, Any]) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
 
-from supplychain.domain.forecast import SessionForecast
+from supplychain.domain.forecast import RegionOutlook, SessionForecast
 from supplychain.domain.network import Catalogue, ShowSlot, SlotKind
 from supplychain.domain.tuning import Tuning, parse
 from supplychain.domain.units import DAY, HOUR
@@ -15,12 +14,13 @@ from supplychain.forecasting.cohort_losses import losses_from_shares
 from supplychain.forecasting.lesson_learning import tuned_losses
 from supplychain.forecasting.moments import Moments
 from supplychain.forecasting.session_lessons import Lessons, SessionLessons
-from supplychain.planning.calendar import axis
+from supplychain.planning.baseline import Baseline, DailyDemand
+from supplychain.planning.calendar import axis, business_day
 from supplychain.planning.demand_path import DemandPath, demand_path
 from supplychain.planning.open_orders import open_orders
 from supplychain.planning.ports import Accepted
 from supplychain.planning.view import View
-from tests.unit.planning.small_trade import CATALOGUE, T0
+from tests.unit.planning.small_trade import CATALOGUE, T0, daily
 
 TUNING = parse({"forecast": {"cancelled_share": 0.2, "returned_share": 0.1, "resellable_share": 0.5, "return_days": 2}})
 LOSSES = tuned_losses(TUNING.forecast)
@@ -39,7 +39,7 @@ def _view(cut: int = AFTER, *, tuning: Tuning = TUNING, catalogue: Catalogue = C
         tuning=tuning,
         tuning_version=0,
         model_version="none",
-        prior=None,
+        shelf=(),
         stock=(),
         accepted=(),
         shipped={},
@@ -52,7 +52,7 @@ def _view(cut: int = AFTER, *, tuning: Tuning = TUNING, catalogue: Catalogue = C
     return replace(view, **changes)  # type: ignore[arg-type]  # a test's free hand with fields
 
 
-def _path(view: View, baseline: Mapping[tuple[str, str], float] | None = None) -> DemandPath:
+def _path(view: View, baseline: Baseline | None = None) -> DemandPath:
     return demand_path(view, axis(view.cut, "Asia/Shanghai", hourly_days=2, horizon_days=14), baseline or {})
 
 
@@ -174,7 +174,7 @@ def test_rooms_add_their_moments() -> None:
 
 
 def test_shelf_is_spread_over_the_axis_by_length() -> None:
-    path = _path(_view(), {("C", "CN-ZJ"): 24.0, ("Q", "CN-ZJ"): 99.0})
+    path = _path(_view(), {("C", "CN-ZJ"): daily(24.0, 60.0), ("Q", "CN-ZJ"): daily(99.0)})
     grid = axis(AFTER, "Asia/Shanghai", hourly_days=2, horizon_days=14)
     days = (grid.end - grid.start) / DAY
     assert _mean(path, "C") == pytest.approx(24 * 0.8 * days)
@@ -184,12 +184,30 @@ def test_shelf_is_spread_over_the_axis_by_length() -> None:
     assert all(path.shelf[key].mean == pytest.approx(0.8) for key in whole_hours)
 
 
+def test_each_business_day_has_its_own_shelf_and_the_last_week_goes_on() -> None:
+    grid = axis(AFTER, "Asia/Shanghai", hourly_days=2, horizon_days=14)
+    kept = parse({"forecast": {"cancelled_share": 0.0, "refunded_share": 0.0, "returned_share": 0.0}})
+    today = business_day(AFTER, "Asia/Shanghai")
+    means = tuple(float(day) for day in range(10))
+    outlook = RegionOutlook(means, tuple(4.0 * mean for mean in means), means, means)
+    path = _path(_view(tuning=kept), {("C", "CN-ZJ"): DailyDemand(today, outlook)})
+    for period in range(1, grid.periods):
+        expected = grid.day[period] if grid.day[period] < 10 else 3 + (grid.day[period] - 10) % 7
+        length = (grid.boundaries[period + 1] - grid.boundaries[period]) / DAY
+        found = path.shelf.get(("C", "CN-ZJ", period))
+        assert (found.mean if found else 0.0) == pytest.approx(expected * length)
+        if found:
+            assert found.variance == pytest.approx(expected * (length + 3.0 * length**2))
+    yesterday = _path(_view(tuning=kept), {("C", "CN-ZJ"): DailyDemand(today - 1, outlook)})
+    assert _mean(yesterday, "C") > _mean(path, "C")
+
+
 def test_every_source_counts_once_when_all_are_there() -> None:
     cut = T0 + 3 * HOUR
     rest = {"CN-ZJ": (7.0, 9.0), "CN-GD": (3.0, 4.0)}
     accepted = (_sold("C", gross=40, due=cut + 2 * DAY), _sold("SET", gross=5, due=cut + DAY))
     view = _view(cut=cut, accepted=accepted, forecasts=(_forecast("C", T0 + 5 * HOUR, rest),))
-    path = _path(view, {("C", "CN-ZJ"): 2.0})
+    path = _path(view, {("C", "CN-ZJ"): daily(2.0)})
     grid = axis(cut, "Asia/Shanghai", hourly_days=2, horizon_days=14)
     shelf = 2.0 * (grid.end - grid.start) / DAY
     gross = sum(pieces for (item, *_), pieces in path.gross.items() if item == "C")

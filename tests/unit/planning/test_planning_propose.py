@@ -24,7 +24,7 @@ from supplychain.planning.view import load
 from supplychain.storage.store import SqlStore
 from supplychain.storage.tables import forecasts
 from supplychain.storage.upserts import put
-from tests.unit.planning.small_trade import APPROVER, PLANNER, T0, WALL, open_trade, outbox, wall
+from tests.unit.planning.small_trade import APPROVER, PLANNER, T0, WALL, daily, open_trade, outbox, wall
 
 CUT = T0 + 3 * HOUR
 """One hour into the session."""
@@ -213,7 +213,7 @@ def test_fences_of_the_supplier_hold_what_is_not_firm(trade: SqlStore) -> None:
 def test_every_group_of_the_sample_network_becomes_a_valid_problem(store: SqlStore, sample_network: Catalogue) -> None:
     cut = min(session.starts_at for session in sample_network.sessions.values()) + 30 * MINUTE
     open_trade(store, sample_network, through=cut)
-    baseline = {(sku, region): 1.5 for sku in sample_network.skus for region in sample_network.regions}
+    baseline = {(sku, region): daily(1.5) for sku in sample_network.skus for region in sample_network.regions}
     pieces = 0
     with store.read() as tx:
         for group, skus in sample_network.groups.items():

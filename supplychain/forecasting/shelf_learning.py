@@ -1,0 +1,191 @@
+"""The nightly refit of the shelf as one pure step: frame in, forecasts of every SKU and region out, with a champion and its proof.
+
+Two methods compete on the same past: the share of an aggregate, and the item model. A challenger replaces the champion only when it
+is better beyond noise. Means are brought in line with the aggregates, so that regions, items and categories add up.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from supplychain.domain.forecast import RegionOutlook
+from supplychain.forecasting.backtest import Score, Verdict
+from supplychain.forecasting.baselines import Forecaster
+from supplychain.forecasting.coherence import reconciled
+from supplychain.forecasting.cold_start import like_others
+from supplychain.forecasting.frames import DailyFrame, Floats, Ints
+from supplychain.forecasting.intervals import volume_segments
+from supplychain.forecasting.item_rows import FIRST_ORIGIN
+from supplychain.forecasting.items import ItemSettings, predict_items
+from supplychain.forecasting.prior import PriorSettings
+from supplychain.forecasting.prior_record import FittedPrior
+from supplychain.forecasting.refit import Candidate, Refit, compare, outlook, refit_items
+from supplychain.forecasting.shares import SHARES, SharedOut, interval, outlook_of, shared_out
+from supplychain.forecasting.shelf_frame import Goods, place_of
+from supplychain.forecasting.trade_calendar import TradeCalendar
+
+ITEMS = "items"
+FURTHEST_FACTOR = 2.0  # an aggregate moves the sum of its parts by no more than this
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfSettings:
+    """How the shelf is learned.
+
+    Parameters
+    ----------
+    ahead_days
+        Days forecast: the planning horizon and a week for missed refits.
+    origins
+        Weekly origins of the comparison of champion and challenger; 0 leaves the champion.
+    most_scored
+        The largest series are scored.
+    champion
+        Method in use.
+    """
+
+    items: ItemSettings = field(default_factory=ItemSettings)
+    prior: PriorSettings = field(default_factory=PriorSettings)
+    ahead_days: int = 21
+    origins: int = 2
+    most_scored: int = 200
+    champion: str = SHARES
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """What a refit of the shelf says.
+
+    Parameters
+    ----------
+    first_day
+        First day forecast, from 1970-01-01.
+    method
+        Method that answers: the champion of this refit.
+    outlooks
+        SKU to region to outlook.
+    model
+        Priors and item model; `model.version` is their digest.
+    verdict, scores
+        Outcome of the comparison, None and empty when there was too little past for one.
+    """
+
+    first_day: int
+    method: str
+    outlooks: Mapping[str, Mapping[str, RegionOutlook]]
+    model: Refit
+    verdict: Verdict | None
+    scores: tuple[Score, ...]
+
+
+def learn_shelf(
+    frame: DailyFrame,
+    known_from: Ints,
+    goods: Mapping[str, Goods],
+    priors: Mapping[str, FittedPrior],
+    calendar: TradeCalendar,
+    settings: ShelfSettings,
+) -> Learned:
+    """Learn and forecast; never fails on thin data, but steps down and says so per series. Top level, so that a pool can call it."""
+    verdict, scores = _compared(frame, calendar, settings)
+    method = _other(settings.champion) if verdict and verdict.promoted else settings.champion
+    model = refit_items(frame, calendar, settings.items, priors)
+    mean, variance, low, high, reasons = _answers(method, model, frame, known_from, calendar, settings)
+    mean = _coherent(frame, mean, variance, priors, calendar)
+    variance = np.maximum(variance, mean)
+    recent = frame.pieces[:, -56:]
+    segments = volume_segments(recent.mean(axis=1), (recent > 0.0).mean(axis=1))
+    outlooks: dict[str, dict[str, RegionOutlook]] = {}
+    for row, key in enumerate(frame.keys):
+        sku, region = place_of(key)
+        said = reasons[row] or priors[frame.group[row]].degraded * (method == SHARES)
+        parts = (mean[row], variance[row], low[row], high[row])
+        outlooks.setdefault(sku, {})[region] = outlook_of(parts, segments[row], said)
+    outlooks.update(like_others(outlooks, goods))
+    return Learned(frame.first_day + frame.pieces.shape[1], method, outlooks, model, verdict, tuple(scores))
+
+
+def _other(champion: str) -> str:
+    return ITEMS if champion == SHARES else SHARES
+
+
+def forecaster(method: str, calendar: TradeCalendar, settings: ShelfSettings, name: str | None = None) -> Forecaster:
+    """Return a method as something that backtests can compare."""
+    if method == SHARES:
+        return SharedOut(calendar, settings.prior, name or SHARES)
+    return Candidate(name or ITEMS, calendar, settings.items, settings.prior)
+
+
+def origins_of(frame: DailyFrame, horizon: int, wanted: int) -> list[int]:
+    """The latest weekly origins, each with its horizon after it and enough past before it; fewer when the past is short."""
+    width = frame.pieces.shape[1]
+    every = [width - horizon - 7 * back for back in range(wanted - 1, -1, -1)]
+    return [origin for origin in every if origin >= FIRST_ORIGIN + horizon]
+
+
+def largest_rows(frame: DailyFrame, most: int) -> Ints:
+    """The series with most pieces, in the order of the frame."""
+    order = np.argsort(-frame.pieces.sum(axis=1), kind="stable")[:most]
+    return np.asarray(np.sort(order), dtype=np.int64)
+
+
+def _compared(
+    frame: DailyFrame, calendar: TradeCalendar, settings: ShelfSettings
+) -> tuple[Verdict | None, list[Score]]:
+    horizon = settings.items.horizon
+    origins = origins_of(frame, horizon, settings.origins)
+    if not origins:
+        return None, []
+    champion = forecaster(settings.champion, calendar, settings)
+    challenger = forecaster(_other(settings.champion), calendar, settings)
+    rows = largest_rows(frame, settings.most_scored)
+    return compare(
+        frame, rows, origins, champion, challenger, time.perf_counter, horizon=horizon, seed=settings.items.seed
+    )
+
+
+def _answers(
+    method: str,
+    model: Refit,
+    frame: DailyFrame,
+    known_from: Ints,
+    calendar: TradeCalendar,
+    settings: ShelfSettings,
+) -> tuple[Floats, Floats, Floats, Floats, tuple[str, ...]]:
+    """Mean, variance, low and high end, N x S each, and why a series is degraded."""
+    steps = np.arange(settings.ahead_days)
+    if method == SHARES:
+        mean, variance = shared_out(frame, model.priors, calendar, steps)
+        return mean, variance, *interval(mean, variance), ("",) * len(frame.keys)
+    ahead = outlook(model.priors, calendar, frame, settings.ahead_days)
+    found = predict_items(model.items, frame, steps.tolist(), known_from, ahead)
+    return found.mean, found.variance, found.low, found.high, found.degraded
+
+
+def _coherent(
+    frame: DailyFrame,
+    mean: Floats,
+    variance: Floats,
+    priors: Mapping[str, FittedPrior],
+    calendar: TradeCalendar,
+) -> Floats:
+    """Bring the means of each day in line with the priors of their groups; a degraded prior moves nothing."""
+    days = frame.first_day + frame.pieces.shape[1] + np.arange(mean.shape[1])
+    effects = calendar.effects(days)
+    names = sorted(set(frame.group))
+    place = {name: i for i, name in enumerate(names)}
+    group = np.array([place[name] for name in frame.group], dtype=np.int64)
+    out = mean.copy()
+    told = [priors[name].predict(days, effects) for name in names]
+    for day in range(mean.shape[1]):
+        sums = np.bincount(group, mean[:, day], len(names))
+        trusted = np.array([not priors[name].degraded for name in names])
+        whole = np.array([forecast.mean[day] for forecast in told])
+        whole = np.where(trusted, np.clip(whole, sums / FURTHEST_FACTOR, sums * FURTHEST_FACTOR), sums)
+        unsure = np.array([forecast.variance[day] for forecast in told])
+        out[:, day], _ = reconciled(mean[:, day], variance[:, day], group, whole, unsure)
+    return out

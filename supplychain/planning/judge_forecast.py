@@ -1,0 +1,223 @@
+"""What a forecast rests on and how good it has been: for the person who asks why, and for one who wants to change the tuning."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from supplychain.domain.errors import InvalidInputError, NotFoundError
+from supplychain.domain.forecast import RegionOutlook, ShelfForecast, ShelfScore
+from supplychain.domain.network import Catalogue
+from supplychain.domain.tuning import difference, parse
+from supplychain.domain.units import DAY
+from supplychain.forecasting.explain import data_gaps
+from supplychain.forecasting.frames import DailyFrame
+from supplychain.forecasting.items import drivers
+from supplychain.forecasting.refit import compare, outlook
+from supplychain.forecasting.shelf_frame import key_of
+from supplychain.forecasting.shelf_learning import ITEMS, forecaster, largest_rows, origins_of
+from supplychain.forecasting.trade_calendar import TradeCalendar, date_of
+from supplychain.planning.learn import learning_frame, shelf_settings
+from supplychain.planning.learned import ModelBody, decode_model
+from supplychain.planning.ports import Compute, Store
+
+MEASURED_DAYS = 28
+_BACKTEST_SECONDS = 3_600.0
+
+
+def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[str, Any]:
+    """Return the forecast of one SKU and region with all it rests on.
+
+    Raises
+    ------
+    NotFoundError
+        If nothing was learned yet, or nothing is forecast for the SKU and region.
+    """
+    with store.read() as tx:
+        stored = tx.versions.prior()
+        _, catalogue = tx.versions.network()
+        forecasts = tx.learning.shelf([sku])
+        history = tx.versions.history()
+        versions = tx.learning.models()
+    if stored is None:
+        raise NotFoundError(
+            "no model was learned yet", way_out="`supplychain forecast refit` learns one from the history"
+        )
+    if not forecasts or region not in forecasts[0].regions:
+        detail = f"nothing is forecast for {sku} in {region}"
+        way_out = "live-exclusive goods have no shelf; see `supplychain network show` for SKUs and regions"
+        raise NotFoundError(detail, way_out=way_out, sku=sku, region=region)
+    body, found = decode_model(stored[1]), forecasts[0]
+    mine = found.regions[region]
+    learned = learning_frame(history, catalogue)
+    frame = learned[0] if learned else None
+    days = [date_of(found.first_day + place).isoformat() for place in range(len(mine.mean))]
+    category = catalogue.skus[sku].category
+    return {
+        "sku": sku,
+        "region": region,
+        "category": category,
+        "model": stored[0],
+        "tuning_version": found.tuning_version,
+        "method": found.method,
+        "degraded": mine.degraded,
+        "fitted_through": body.fitted_through,
+        "refitted_wall": next((v.created_wall for v in versions if v.version == stored[0]), None),
+        "days": _day_rows(days, mine),
+        "recent": _recent(frame, key_of(sku, region)),
+        "components": _components(body, category, found, calendar),
+        "drivers": _drivers(body, frame, key_of(sku, region), calendar) if found.method == ITEMS else [],
+        "show": _show_effects(catalogue, sku),
+        "gaps": [[date_of(a).isoformat(), date_of(b).isoformat()] for a, b in data_gaps(frame)] if frame else [],
+        "segment": mine.segment,
+        "backtest": [row for row in body.scores if row["segment"] in {"all", mine.segment}],
+        "measured": [row for row in measured(store) if row["segment"] in {"all", mine.segment}],
+    }
+
+
+def measured(store: Store, days: int = MEASURED_DAYS) -> list[dict[str, Any]]:
+    """Return coverage, bias and error of the forecasts that were in use, per segment over the last finished days."""
+    with store.read() as tx:
+        last = tx.learning.last_day()
+        scores = tx.learning.scores("") if last else []
+    kept = sorted({score.day for score in scores})[-days:]
+    found: dict[str, list[ShelfScore]] = defaultdict(list)
+    for score in scores:
+        if score.day in kept:
+            found[score.segment].append(score)
+    return [_measured(segment, rows) for segment, rows in sorted(found.items())]
+
+
+def _measured(segment: str, rows: list[ShelfScore]) -> dict[str, Any]:
+    pieces = sum(row.pieces for row in rows)
+    series = sum(row.series for row in rows)
+    return {
+        "segment": segment,
+        "days": len({row.day for row in rows}),
+        "series_days": series,
+        "coverage80": sum(row.inside for row in rows) / series if series else None,
+        "bias": (sum(row.expected for row in rows) - pieces) / pieces if pieces else None,
+        "wape": sum(row.error for row in rows) / pieces if pieces else None,
+        "interval_loss": 2.0 * sum(row.loss for row in rows) / pieces if pieces else None,
+    }
+
+
+def backtest(
+    store: Store,
+    compute: Compute,
+    calendar: TradeCalendar,
+    changes: Mapping[str, Any],
+    *,
+    origins: int = 4,
+    series: int = 200,
+    horizon: int = 7,
+) -> dict[str, Any]:
+    """Forecast the same past with the active tuning and with a changed one; nothing is stored.
+
+    Returns
+    -------
+    dict
+        `changes`, `verdict` (promoted only beyond noise) and `scores` of "active" and "changed" per segment.
+
+    Raises
+    ------
+    TuningError
+        If a value is unknown or out of bounds.
+    InvalidInputError
+        If the change does not touch the forecasts, or the history is too short for the origins.
+    """
+    with store.read() as tx:
+        version, tuning = tx.versions.tuning()
+        _, catalogue = tx.versions.network()
+        stored = tx.versions.prior()
+        found = learning_frame(tx.versions.history(), catalogue)
+    changed = parse(changes, tuning)
+    moved = difference(tuning, changed)
+    method = decode_model(stored[1]).method if stored else ITEMS
+    before, after = (shelf_settings(each.forecast, method) for each in (tuning, changed))
+    if before == after:
+        raise InvalidInputError(
+            "the change does not touch how the shelf is learned",
+            way_out="change forecast.item_*, forecast.prior_* or forecast.min_history_days, or replay a recording for the rest",
+        )
+    chosen = origins_of(found[0], horizon, origins) if found else []
+    if found is None or not chosen:
+        raise InvalidInputError("there is too little history for a backtest", way_out="at least seven weeks are needed")
+    frame = found[0]
+    rows = largest_rows(frame, series)
+    rivals = (forecaster(method, calendar, before, "active"), forecaster(method, calendar, after, "changed"))
+    verdict, scores = compute.run(_compare, frame, rows, chosen, rivals, horizon, deadline_seconds=_BACKTEST_SECONDS)
+    return {
+        "tuning_version": version,
+        "changes": [{"name": name, "old": old, "new": new} for name, old, new in moved],
+        "method": method,
+        "origins": [date_of(frame.first_day + origin).isoformat() for origin in chosen],
+        "verdict": asdict(verdict),
+        "scores": [asdict(score) for score in scores],
+    }
+
+
+def _compare(frame: DailyFrame, rows: Any, origins: list[int], rivals: Any, horizon: int) -> Any:
+    """Run the comparison; top level, so that a pool can call it."""
+    before, after = rivals
+    return compare(frame, rows, origins, before, after, time.perf_counter, horizon=horizon)
+
+
+def _day_rows(days: Iterable[str], mine: RegionOutlook) -> list[dict[str, Any]]:
+    return [
+        {"day": day, "mean": mean, "low": low, "high": high, "variance": variance}
+        for day, mean, variance, low, high in zip(days, mine.mean, mine.variance, mine.low, mine.high, strict=True)
+    ]
+
+
+def _recent(frame: DailyFrame | None, key: str) -> list[dict[str, Any]]:
+    """The last eight weeks as the model saw them."""
+    if frame is None or key not in frame.keys:
+        return []
+    row = frame.keys.index(key)
+    start = max(0, frame.pieces.shape[1] - 56)
+    return [
+        {"day": date_of(int(frame.days[column])).isoformat(), "pieces": float(frame.pieces[row, column])}
+        for column in range(start, frame.pieces.shape[1])
+    ]
+
+
+def _components(body: ModelBody, category: str, forecast: ShelfForecast, calendar: TradeCalendar) -> dict[str, Any]:
+    """Trend in pieces and relative effects of week, holidays and campaigns of the aggregate, per day."""
+    prior = body.priors().get(category)
+    if prior is None:
+        return {}
+    length = max((len(outlook.mean) for outlook in forecast.regions.values()), default=0)
+    days = np.arange(forecast.first_day, forecast.first_day + length)
+    parts = prior.predict(days, calendar.effects(days)).components
+    return {
+        "aggregate": category,
+        "method": prior.method,
+        "degraded": prior.degraded,
+        "effects": {name: [round(float(value), 4) for value in values] for name, values in parts.items()},
+    }
+
+
+def _drivers(body: ModelBody, frame: DailyFrame | None, key: str, calendar: TradeCalendar) -> list[dict[str, Any]]:
+    model = body.item_model()
+    if model is None or frame is None or key not in frame.keys:
+        return []
+    ahead = outlook(body.priors(), calendar, frame, model.settings.horizon)
+    found = drivers(model, frame, key, 0, outlook=ahead)
+    return [{"feature": name, "pieces": round(effect, 3)} for name, effect in found]
+
+
+def _show_effects(catalogue: Catalogue, sku: str) -> list[dict[str, Any]]:
+    """Pitches and offers planned for the SKU, with the factor each is expected to have."""
+    return [
+        {"session": session.session, "host": session.host, "kind": slot.kind.value, "factor": slot.strength}
+        | {"starts_at": slot.starts_at, "ends_at": slot.ends_at, "day": date_of(slot.starts_at // DAY).isoformat()}
+        for session in sorted(catalogue.sessions.values(), key=lambda s: (s.starts_at, s.session))
+        for slot in session.slots
+        if slot.sku == sku
+    ]

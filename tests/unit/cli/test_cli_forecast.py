@@ -1,0 +1,78 @@
+"""`supplychain forecast`: learn, show and draw, try a tuning, go back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from supplychain.cli.app import app
+from supplychain.storage.engine import Database
+from supplychain.storage.store import SqlStore
+from tests.unit.planning.small_trade import open_trade, tune_to
+
+
+@pytest.fixture
+def folder(migrated_file: Path, tmp_path: Path) -> Path:
+    """A data directory with the small trade and nine weeks of a shelf."""
+    path = tmp_path / "data"
+    path.mkdir()
+    shutil.copyfile(migrated_file, path / "supplychain.db")
+    database = Database(f"sqlite:///{path}/supplychain.db")
+    store = SqlStore(database)
+    open_trade(store)
+    tune_to(store, {"forecast": {"item_trees": 10, "item_least_rows": 10, "min_history_days": 365}})
+    rng = np.random.default_rng(5)
+    rows = [
+        ((date(2025, 10, 1) + timedelta(days=day)).isoformat(), sku, region, "shelf", 1 + int(rng.poisson(6)))
+        for day in range(63)
+        for sku in ("A", "C")
+        for region in ("CN-GD", "CN-ZJ")
+    ]
+    with store.write() as tx:
+        tx.versions.add_history(rows, synthetic=True)
+    database.close()
+    return path
+
+
+def said(folder: Path, *words: object) -> Any:
+    """What a command says in JSON."""
+    command = ["forecast", *(str(word) for word in words), "--data-dir", str(folder), "--json"]
+    result = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_from_history_to_a_picture_and_back(folder: Path, tmp_path: Path) -> None:
+    made = said(folder, "refit")
+    assert made["version"] == 1
+    for kind, start in (("png", b"\x89PNG"), ("svg", b"<?xml")):
+        picture = tmp_path / f"a.{kind}"
+        report = said(folder, "show", "A", "--region", "CN-ZJ", "--plot", picture)
+        assert picture.read_bytes().startswith(start)
+    assert report["method"] == made["method"]
+    assert len(report["days"]) == 21
+    assert {"components", "drivers", "show", "gaps", "segment", "backtest", "measured"} <= report.keys()
+    tuning = tmp_path / "try.toml"
+    tuning.write_text("[forecast]\nmin_history_days = 30\n")
+    tried = said(folder, "backtest", "--tuning", tuning, "--origins", 1, "--series", 4)
+    assert [row["name"] for row in tried["changes"]] == ["forecast.min_history_days"]
+    assert said(folder, "measured") == []
+    said(folder, "rollback", 1, "--reason", "nothing newer is better")
+    assert [row["active"] for row in said(folder, "models")] == [True]
+    for words in (("show", "A", "--region", "CN-ZJ"), ("models",), ("measured",)):
+        plain = CliRunner().invoke(app, ["forecast", *words, "--data-dir", str(folder)], catch_exceptions=False)
+        assert plain.exit_code == 0
+
+
+def test_another_picture_than_png_or_svg_is_refused(folder: Path, tmp_path: Path) -> None:
+    said(folder, "refit")
+    words = ["forecast", "show", "A", "--region", "CN-ZJ", "--plot", str(tmp_path / "a.gif"), "--data-dir", str(folder)]
+    refused = CliRunner().invoke(app, words)
+    assert "neither .png nor .svg" in str(refused.exception)

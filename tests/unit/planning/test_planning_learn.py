@@ -1,0 +1,134 @@
+"""A refit from the store to the store: forecasts stamped and found again, and a way back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+
+from supplychain.compute import InlineCompute
+from supplychain.domain.errors import ForbiddenError, InvalidInputError, NotFoundError, TuningError, UnavailableError
+from supplychain.forecasting.prior import AggregateSeries, PriorSettings
+from supplychain.forecasting.trade_calendar import TradeCalendar
+from supplychain.planning import judge_forecast
+from supplychain.planning.baseline import shelf_baseline
+from supplychain.planning.learn import fit_aggregates, models, refit, rollback
+from supplychain.planning.ports import Actor, Result
+from supplychain.planning.view import load
+from supplychain.storage.store import SqlStore
+from tests.unit.planning.small_trade import PLANNER, T0, WALL, open_trade, tune_to, wall
+
+CALENDAR = TradeCalendar("")
+QUICK = {"forecast": {"item_trees": 10, "item_least_rows": 10, "min_history_days": 365}}
+
+
+OPERATOR = Actor("ola", frozenset({"operator"}))
+
+
+class Dying(InlineCompute):
+    """A pool whose workers die."""
+
+    def run(self, call: Callable[..., Result], *arguments: Any, deadline_seconds: float) -> Result:
+        raise UnavailableError("the worker died")
+
+
+@pytest.fixture
+def shelf(store: SqlStore) -> SqlStore:
+    """The small trade with eight weeks of a shelf behind it."""
+    open_trade(store)
+    tune_to(store, QUICK)
+    rng = np.random.default_rng(1)
+    first = date(2025, 10, 1)
+    rows = [
+        ((first + timedelta(days=day)).isoformat(), sku, region, "shelf", int(rng.poisson(level)) + 1)
+        for day in range(63)
+        for sku, level in (("A", 8), ("C", 3))
+        for region in ("CN-ZJ", "CN-GD")
+    ]
+    with store.write() as tx:
+        tx.versions.add_history(rows, synthetic=True)
+    return store
+
+
+def test_no_history_no_model(store: SqlStore) -> None:
+    open_trade(store)
+    assert refit(store, InlineCompute(), CALENDAR, wall) is None
+
+
+def test_a_refit_feeds_the_plan_and_is_stamped(shelf: SqlStore) -> None:
+    done = refit(shelf, InlineCompute(), CALENDAR, wall)
+    assert done is not None
+    with shelf.read() as tx:
+        view = load(tx, ("A",), T0)
+    assert view.model_version == f"prior-{done.version}"
+    assert {forecast.sku for forecast in view.shelf} >= {"A"}
+    assert {forecast.tuning_version for forecast in view.shelf} == {view.tuning_version}
+    demand = shelf_baseline(view)["A", "CN-ZJ"]
+    assert demand.on(demand.first_day).mean == pytest.approx(9.0, rel=0.3)
+    again = refit(shelf, InlineCompute(), CALENDAR, wall)
+    assert again is not None
+    assert again.version == done.version
+    with shelf.read() as tx:
+        assert tx.audit.verify() > 0
+
+
+def test_a_rollback_makes_the_earlier_forecasts_active(shelf: SqlStore) -> None:
+    first = refit(shelf, InlineCompute(), CALENDAR, wall)
+    with shelf.write() as tx:
+        tx.versions.add_history([("2025-12-03", "A", "CN-ZJ", "shelf", 900)], synthetic=False)
+    second = refit(shelf, InlineCompute(), CALENDAR, wall)
+    assert first is not None
+    assert second is not None
+    assert second.version != first.version
+    assert [model.active for model in models(shelf)] == [True, False]
+    with pytest.raises(ForbiddenError, match="operator"):
+        rollback(shelf, first.version, actor=PLANNER, reason="x", wall=wall)
+    rollback(shelf, first.version, actor=OPERATOR, reason="it doubles A", wall=wall)
+    assert [model.active for model in models(shelf)] == [False, True]
+    with pytest.raises(NotFoundError, match="no model 99"):
+        rollback(shelf, 99, actor=OPERATOR, reason="x", wall=wall)
+    with pytest.raises(InvalidInputError, match="reason"):
+        rollback(shelf, first.version, actor=OPERATOR, reason=" ", wall=wall)
+
+
+def test_a_dead_worker_costs_an_aggregate_its_fit_and_no_more() -> None:
+    series = AggregateSeries("x", 20_000, np.arange(80.0), np.ones(80, dtype=bool))
+    found = fit_aggregates(Dying(), [series, series], PriorSettings(), 2)["x"]
+    assert found.method == "weekday"
+    assert found.degraded.startswith("worker:")
+
+
+def test_a_report_tells_what_a_forecast_rests_on(shelf: SqlStore) -> None:
+    with pytest.raises(NotFoundError, match="no model"):
+        judge_forecast.show(shelf, "A", "CN-ZJ", CALENDAR)
+    done = refit(shelf, InlineCompute(), CALENDAR, wall)
+    assert done is not None
+    report = judge_forecast.show(shelf, "A", "CN-ZJ", CALENDAR)
+    assert report["model"] == done.version
+    assert report["refitted_wall"] == WALL
+    assert report["fitted_through"] == "2025-12-02"
+    assert len(report["days"]) == 21
+    assert len(report["recent"]) == 56
+    assert report["components"]["effects"].keys() == {"trend", "weekly"}
+    assert report["gaps"] == []
+    assert {row["model"] for row in report["backtest"]} == {"shares", "items"}
+    with pytest.raises(NotFoundError, match="nothing is forecast for A in nowhere"):
+        judge_forecast.show(shelf, "A", "nowhere", CALENDAR)
+
+
+def test_a_tuning_is_tried_on_the_past_and_nothing_is_stored(shelf: SqlStore) -> None:
+    refit(shelf, InlineCompute(), CALENDAR, wall)
+    before = models(shelf)
+    changes = {"forecast": {"min_history_days": 28, "item_trees": 12}}
+    done = judge_forecast.backtest(shelf, InlineCompute(), CALENDAR, changes, origins=1, series=4)
+    assert {row["name"] for row in done["changes"]} == {"forecast.min_history_days", "forecast.item_trees"}
+    assert {row["model"] for row in done["scores"]} == {"active", "changed"}
+    assert set(done["verdict"]) == {"promoted", "gain", "low", "high"}
+    assert models(shelf) == before
+    with pytest.raises(InvalidInputError, match="does not touch"):
+        judge_forecast.backtest(shelf, InlineCompute(), CALENDAR, {"detector": {"ratio": 3.0}})
+    with pytest.raises(TuningError, match="item_trees"):
+        judge_forecast.backtest(shelf, InlineCompute(), CALENDAR, {"forecast": {"item_trees": 0}})
