@@ -12,7 +12,7 @@ from optimizers.budget import Budget
 from optimizers.idle import idle_plan
 from optimizers.params import Engine, Params
 from optimizers.problem import Problem
-from optimizers.sequence import Found, solve_in_one_piece, solve_in_sequence
+from optimizers.sequence import Found, solve_in_one_piece
 from optimizers.solution import Prices, Solution, Status, StopReason
 from optimizers.verify import require
 
@@ -59,12 +59,13 @@ def _search(problem: Problem, params: Params, budget: Budget) -> Found:
         return Found(idle_plan(problem), -math.inf, False, 0, 0, stop)
     engine, items = params.engine, problem.sizes["N"]
     if engine is Engine.AUTO:
-        engine = Engine.PRICES if items > params.sequence_items else Engine.SEQUENCE
-        engine = Engine.EXACT if items <= params.exact_items else engine
+        engine = Engine.EXACT if items <= params.exact_items else Engine.CLOSE
     if engine is Engine.EXACT:
         return solve_in_one_piece(problem, params, budget)
-    if engine is Engine.SEQUENCE:
-        return solve_in_sequence(problem, params, budget)
+    if engine is Engine.CLOSE and items <= params.close_items:
+        from optimizers.closely import solve_closely
+
+        return solve_closely(problem, params, budget)
     from optimizers.coordinated import solve_by_prices
 
     return solve_by_prices(problem, params, budget)

@@ -148,6 +148,48 @@ def solve_linear(
     return _outcome(result, mathopt, model)
 
 
+class LinearProgram:
+    """The linear relaxation of a program, kept in GLOP so that each solve with other bounds starts from the last basis."""
+
+    def __init__(self, program: Arrays) -> None:
+        from ortools.math_opt.python import mathopt
+
+        proto = _proto(program)
+        proto.variables.integers[:] = [False] * len(program.cost)
+        model = mathopt.Model.from_model_proto(proto)
+        self._mathopt = mathopt
+        self._columns = list(model.variables())
+        self._lower, self._upper = program.lower.copy(), program.upper.copy()
+        self._solver = mathopt.IncrementalSolver(model, mathopt.SolverType.GLOP)
+        self._started = False
+
+    def solve(self, lower: Floats, upper: Floats) -> tuple[float, Floats | None]:
+        """Return the objective under these column bounds with its values.
+
+        Returns
+        -------
+        Endless without values when no point keeps the bounds; not a number without values when the solver gave up, so
+        that nothing is known.
+        """
+        for k in np.flatnonzero((lower != self._lower) | (upper != self._upper)):
+            self._columns[k].lower_bound = float(lower[k])
+            self._columns[k].upper_bound = float(upper[k])
+        self._lower, self._upper = lower.copy(), upper.copy()
+        # A first basis is found sooner by the primal simplex, changed bounds are mended sooner by the dual one.
+        algorithm = self._mathopt.LPAlgorithm
+        parameters = self._mathopt.SolveParameters(
+            lp_algorithm=algorithm.DUAL_SIMPLEX if self._started else algorithm.PRIMAL_SIMPLEX,
+            presolve=self._mathopt.Emphasis.OFF,
+        )
+        result = self._solver.solve(params=parameters)
+        self._started = True
+        reason = result.termination.reason
+        if reason == self._mathopt.TerminationReason.OPTIMAL:
+            return float(result.objective_value()), np.array(result.variable_values(self._columns), dtype=float)
+        known = reason == self._mathopt.TerminationReason.INFEASIBLE
+        return (np.inf if known else np.nan), None
+
+
 def _proto(program: Arrays) -> Any:
     from ortools.math_opt import model_pb2
 

@@ -9,14 +9,15 @@ from optimizers.columns import ProblemError
 
 
 class Engine(StrEnum):
-    """Which model plans: all in one piece, one item after another, or price coordination.
+    """Which model plans: all in one piece, prices with a search per item behind them, or prices alone.
 
-    AUTO takes the first up to `Params.exact_items`, the second up to `Params.sequence_items`, the third above.
+    AUTO takes the first up to `Params.exact_items`, the second up to `Params.close_items`, the third above; CLOSE
+    takes the third above `close_items` too.
     """
 
     AUTO = "auto"
     EXACT = "exact"
-    SEQUENCE = "sequence"
+    CLOSE = "close"
     PRICES = "prices"
 
 
@@ -29,11 +30,11 @@ class Params:
     time_limit_seconds : wall time of the whole call, set-up included; None = work limits alone, which makes the result a
         function of problem, params and seed.
     sweeps : price sweeps over all items at most.
-    node_limit : branch-and-bound nodes of each exact model at most.
+    node_limit : branch-and-bound nodes at most, of each exact model or of all searches together.
     gap : relative gap (cost minus bound, over cost) at which to stop.
     seed : of the solvers and of every tie that chance breaks.
     threads : threads of the item programs; the result does not depend on it.
-    engine : model to use. exact_items, sequence_items : most items that AUTO gives to the first and the second model.
+    engine : model to use. exact_items, close_items : most items that AUTO gives to the first and the second model.
     """
 
     time_limit_seconds: float | None = None
@@ -44,7 +45,7 @@ class Params:
     threads: int = 1
     engine: Engine = Engine.AUTO
     exact_items: int = 3
-    sequence_items: int = 40
+    close_items: int = 40
 
     def __post_init__(self) -> None:
         """Refuse limits that mean nothing."""

@@ -1,8 +1,6 @@
-"""One item after another, each exactly, against what the ones before it have left.
+"""One item after another, each exactly, against what the ones before it have left: how a few changed items are re-planned.
 
-Between the exact model, which serves a handful of items, and the price engine, which serves thousands. It knows every rule
-of the problem because each step is the exact model itself. The bound adds what each item would cost if all shared limits
-were its own.
+It knows every rule of the problem because each step is the exact model itself.
 """
 
 from __future__ import annotations
@@ -17,8 +15,8 @@ from optimizers.idle import idle_plan
 from optimizers.monolith import Exact, solve_exactly
 from optimizers.params import Params
 from optimizers.problem import Problem
-from optimizers.restrict import Part, Taken, joined, restrict
-from optimizers.solution import Ints, Plan, Prices, StopReason
+from optimizers.restrict import Part, Taken
+from optimizers.solution import Plan, Prices, StopReason
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,23 +38,6 @@ def solve_in_one_piece(problem: Problem, params: Params, budget: Budget) -> Foun
     plan = idle_plan(problem) if exact.plan is None else exact.plan
     stop = StopReason.PROVEN if exact.proven else budget.exhausted() or StopReason.WORK
     return Found(plan, exact.bound, exact.proven and params.gap == 0, 0, exact.nodes, stop)
-
-
-def solve_in_sequence(problem: Problem, params: Params, budget: Budget) -> Found:
-    """Plan the items one by one, the one with the most to lose first."""
-    parts = [restrict(problem, np.array([item])) for item in _by_loss(problem)]
-    alone: list[Exact] = []
-    stop = None
-    for part in parts:
-        stop = stop or budget.exhausted()
-        alone.append(
-            Exact(None, np.inf, _least(part.problem), False, 0) if stop else _alone(part.problem, params, budget)
-        )
-    plans, more, stop = in_turn(problem, parts, Taken.nothing(problem), [each.plan for each in alone], params, budget)
-    nodes = more + sum(each.nodes for each in alone)
-    bound = sum(each.bound for each in alone)
-    plan = joined([part.lift(plan) for part, plan in zip(parts, plans, strict=True)])
-    return Found(plan, bound, False, 1, nodes, stop or StopReason.WORK)
 
 
 def in_turn(
@@ -96,25 +77,11 @@ def _exactly(problem: Problem, taken: Taken | None, params: Params, budget: Budg
     )
 
 
-def _alone(problem: Problem, params: Params, budget: Budget) -> Exact:
-    """The item as if everything shared were its own and free of joint minimums: a relaxation."""
+def free_of_others(problem: Problem) -> Taken:
+    """Everything shared is the item's own, and no joint minimum or opening cost holds it back: a relaxation."""
     nothing = Taken.nothing(problem)
     rich = np.broadcast_to(problem.suppliers.minimum_value[:, None], nothing.value.shape)
-    relaxed = replace(nothing, value=rich, opened=np.ones_like(nothing.opened))
-    exact = _exactly(problem, relaxed, params, budget)
-    return replace(exact, bound=max(exact.bound, _least(problem)))
-
-
-def _least(problem: Problem) -> float:
-    """A bound that needs no solver: given orders are paid, and every leftover fetches its salvage."""
-    from optimizers.given import decided
-
-    pieces = decided(problem).pieces
-    paid = float((pieces * problem.modes.unit_cost[:, None]).sum())
-    supply = problem.stock.on_hand.sum(axis=1).astype(float)
-    np.add.at(supply, problem.inflow.item, problem.inflow.pieces)
-    np.add.at(supply, problem.mode_item, pieces.sum(axis=1))
-    return paid - float((supply * problem.goods.salvage).sum())
+    return replace(nothing, value=rich, opened=np.ones_like(nothing.opened))
 
 
 def _against(part: Part, alone: Plan | None, rest: Taken, params: Params, budget: Budget) -> tuple[Plan | None, int]:
@@ -139,11 +106,6 @@ def fits(problem: Problem, plan: Plan, rest: Taken) -> bool:
     if (both.caps > problem.caps.pieces).any() or (own.opened & ~rest.opened).any():
         return False
     return not (both.waiting & (both.value < problem.suppliers.minimum_value[:, None])).any()
-
-
-def _by_loss(problem: Problem) -> Ints:
-    loss = np.bincount(problem.demand.item, problem.demand.pieces * problem.demand.shortage_cost, problem.sizes["N"])
-    return np.argsort(-np.asarray(loss, dtype=float), kind="stable").astype(np.int64)
 
 
 def _sum(base: Taken, uses: list[Taken]) -> Taken:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from optimizers import Engine, Params, Problem, Solution, solve
-from optimizers.residual import solve_around_stock
 from supplychain.domain.events import PlanRequest
 from supplychain.domain.plan import LineState, Plan, PlanLine
 from supplychain.domain.tuning import Tuning
@@ -21,6 +20,9 @@ from supplychain.planning.lines import change
 from supplychain.planning.ports import SYSTEM, Compute, Store, StoredPlan, Tx, WallClock
 from supplychain.planning.translate import translate
 from supplychain.planning.view import View, load
+
+_GAP = 0.01
+"""Closer than this the forecast is wrong by more than the plan."""
 
 Crash = Callable[[str], None]
 """Called at named points, so that tests can end the process there."""
@@ -45,13 +47,14 @@ def params(tuning: Tuning, groups: int) -> Params:
     return Params(
         sweeps=planning.sweep_limit,
         node_limit=planning.node_limit,
-        engine=Engine.EXACT if groups <= planning.exact_groups else Engine.PRICES,
+        gap=_GAP,
+        engine=Engine.EXACT if groups <= planning.exact_groups else Engine.CLOSE,
     )
 
 
 def run_solver(problem: Problem, limits: Params) -> Solution:
     """Solve in the process that was asked to; top level so that a pool can call it."""
-    return solve(problem, limits) if limits.engine is Engine.EXACT else solve_around_stock(problem, limits)
+    return solve(problem, limits)
 
 
 def propose(store: Store, compute: Compute, request: PlanRequest, wall: WallClock, crash: Crash = _no_crash) -> Outcome:

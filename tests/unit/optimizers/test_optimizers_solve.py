@@ -66,7 +66,7 @@ def test_stock_is_used_before_anything_is_bought() -> None:
     assert found.objective == 10
 
 
-@pytest.mark.parametrize("engine", [Engine.AUTO, Engine.EXACT, Engine.SEQUENCE])
+@pytest.mark.parametrize("engine", [Engine.AUTO, Engine.EXACT, Engine.CLOSE])
 def test_the_same_problem_and_seed_give_the_same_bytes(engine: Engine) -> None:
     problem = small_problem(11, items=3)
     first, second = (solve(problem, Params(engine=engine)) for _ in range(2))
