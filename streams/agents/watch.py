@@ -8,7 +8,7 @@ in memory only, and a crash loses nothing but that.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -16,13 +16,14 @@ from typing import Any
 
 from streams.agents.commit import FAILED, patiently, piecewise
 from streams.agents.custody import Desk
+from streams.agents.lifts import KEPT, Lifts
 from streams.agents.versions import Current, Versions
 from streams.chunks import Chunk, Place, gathered
 from supplychain.bootstrap import Assigned, DeadLetter, Owner, Progress, Services, crash_point
 from supplychain.domain.errors import SupplyChainError
 from supplychain.domain.forecast import SessionForecast
 from supplychain.messages.topics import SALES
-from supplychain.watching.delta import Batch, Bucket, ChunkDelta, ForecastCue, Rejection
+from supplychain.watching.delta import Batch, Bucket, ChunkDelta, Rejection
 from supplychain.watching.partition import PartitionWatch
 
 Witness = Callable[[Chunk, ChunkDelta], None]
@@ -40,6 +41,7 @@ class Watched:
     """Records below the next offset have been read again up to here, where the snapshot was lost."""
     watch: PartitionWatch | None = None
     versions: Versions | None = None
+    lifts: Lifts | None = None
 
 
 def hold(place: Place, assigned: Assigned) -> Watched:
@@ -212,7 +214,7 @@ class WatchAgent:
         versions = self._current.get()
         watch = self._watcher(held, versions)
         delta = watch.apply(Batch(chunk.offsets, chunk.values, chunk.timestamps))
-        predictions = _predictions(versions, delta.cues)
+        predictions = self._predictions(held, versions, delta)
         held.snapshot = watch.snapshot()
         return self._commit(held, chunk, delta, versions, predictions), delta
 
@@ -247,6 +249,7 @@ class WatchAgent:
         """Return the watcher, built anew under other versions; ids are carried over, since the last are not stored yet."""
         if held.watch is None or held.versions is not versions:
             old = held.watch
+            held.lifts = held.lifts if old is not None else None
             held.watch = PartitionWatch(
                 versions.lines,
                 versions.tuning,
@@ -259,12 +262,21 @@ class WatchAgent:
             held.versions, held.seen = versions, ()
         return held.watch
 
+    def _predictions(self, held: Watched, versions: Versions, delta: ChunkDelta) -> list[SessionForecast]:
+        """One forecast per session, SKU and moment, whoever asked for it."""
+        if held.lifts is None:
+            held.lifts = Lifts(self._stored_spikes(versions, delta))
+        held.lifts.take(delta)
+        by_key = {(cue.session_id, cue.sku, cue.at): cue for cue in delta.cues}
+        forecasts = [
+            versions.predictor.forecast(cue, held.lifts.of(session_id, sku, at))
+            for (session_id, sku, at), cue in sorted(by_key.items())
+        ]
+        return [forecast for forecast in forecasts if forecast is not None]
 
-def _predictions(versions: Versions, cues: Sequence[ForecastCue]) -> list[SessionForecast]:
-    """One forecast per session, SKU and moment, whoever asked for it."""
-    by_key = {(cue.session_id, cue.sku, cue.at): cue for cue in cues}
-    forecasts = (versions.predictor.forecast(cue) for _, cue in sorted(by_key.items()))
-    return [forecast for forecast in forecasts if forecast is not None]
+    def _stored_spikes(self, versions: Versions, delta: ChunkDelta) -> list[dict[str, Any]]:
+        with self._services.store.read() as tx:
+            return tx.world.spikes(sorted(versions.catalogue.skus), delta.watermark - KEPT, delta.watermark)
 
 
 def _letters(chunk: Chunk, delta: ChunkDelta) -> list[DeadLetter]:

@@ -5,13 +5,13 @@ Without lessons, or when they are tuned off, the plan is taken at its word: plan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 from supplychain.domain.network import Catalogue, Session, SessionItem
 from supplychain.domain.tuning import Forecast
 from supplychain.forecasting.audience import UNSEEN, Audience
-from supplychain.forecasting.exposure import MINUTE_MS, ExposureCurve, exposure_curve
+from supplychain.forecasting.exposure import MINUTE_MS, ExposureCurve, SpikeLift, exposure_curve
 from supplychain.forecasting.session import SessionForecast, SessionForecaster, SessionPrior
 from supplychain.forecasting.session_lessons import Basket, SessionLessons
 from supplychain.forecasting.show_plan import run_of_show, usual_price
@@ -54,6 +54,7 @@ class SessionModel:
         units: Mapping[str, int] | None = None,
         censored_ms: int = 0,
         audience: Audience = UNSEEN,
+        lifts: Sequence[SpikeLift] = (),
     ) -> SessionForecast | None:
         """Return what an item will still sell from `at` on, None when it is not on the schedule.
 
@@ -65,6 +66,8 @@ class SessionModel:
             How long it could not be bought up to `at`: those minutes teach nothing.
         audience
             Of the session, as known at `at`.
+        lifts
+            Spikes of the item: an event explains what they sold, and while one runs it moves the next minutes.
         """
         planned = self.plan(session_id, sku)
         if planned is None:
@@ -81,7 +84,7 @@ class SessionModel:
         item.advance(until, pace)
         for region, count in sorted((orders or {}).items()):
             item.observe(region, count, (units or {}).get(region, count))
-        return item.forecast(at, audience.ahead**power)
+        return item.forecast(at, audience.ahead**power, lifts)
 
     def _make(self, session_id: str, sku: str) -> tuple[SessionPrior, ExposureCurve]:
         session = self._catalogue.sessions[session_id]
