@@ -181,9 +181,9 @@ def learn_rates(
         effort = exposures * factor[host_index]
         sold = np.bincount(index, orders, len(names))
         worked = np.bincount(index, effort, len(names))
-        rate = (sold + pooling * typical * usual) / (worked + pooling * typical)
+        rate = (sold + pooling * typical * usual) / np.maximum(worked + pooling * typical, 1e-9)
         expected = np.bincount(host_index, exposures * rate[index], len(host_names))
-        prior = pooling * typical * usual
+        prior = max(pooling * typical * usual, 1e-9)  # where nothing sold, nothing is told of hosts
         factor = (np.bincount(host_index, orders, len(host_names)) + prior) / (expected + prior)
     rates: Mapping[str, float] = dict(zip(map(str, names), map(float, rate), strict=True))
     factors: Mapping[str, float] = dict(zip(map(str, host_names), map(float, factor), strict=True))

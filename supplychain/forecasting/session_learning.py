@@ -75,7 +75,7 @@ def learn_sessions(past: Sequence[PastSession], catalogue: Catalogue) -> Session
     audience = _audience_shape(past)
     trust = rounded(learn_trust(past, audience, ELAPSED))
     items = _items(past, catalogue, audience, trust)
-    if items is None:
+    if items is None or not bool((items.orders * items.observed).any()):
         return SessionLessons()
     learned = learn_effects(SessionLog(items.orders, items.happened, items.observed, NAMES), prior=AS_PLANNED_LOG)
     effects = _rounded_effects(learned)
