@@ -105,6 +105,7 @@ def explain_order(
         "moq": chosen.moq,
         "multiple": chosen.offer.multiple,
         "order_cost_minor": chosen.offer.order_cost_minor,
+        "expected_returns": sum(p for (sku, _), p in draft.path.whole_returns().items() if sku == draft.items[item]),
         "binding": _binding(draft, solution, mode, period),
         "alternatives": _alternatives(draft, item, mode, period, quantity),
         **_evidence(draft, draft.items[item]),
