@@ -6,6 +6,7 @@ import pytest
 
 from supplychain.domain.forecast import RegionOutlook, ShelfForecast
 from supplychain.domain.units import DAY, HOUR
+from supplychain.forecasting.trade_calendar import date_of
 from supplychain.planning.calendar import business_day
 from supplychain.planning.finished_days import history_rows, scores_of, take_in
 from supplychain.planning.ports import DaySold
@@ -66,7 +67,7 @@ def test_scores_by_hand() -> None:
     outlook = RegionOutlook((10.0, 10.0), (20.0, 20.0), (4.0, 4.0), (16.0, 16.0), "often3-much1")
     other = RegionOutlook((2.0,), (2.0,), (0.0,), (3.0,), "often1-much0")
     forecasts = [ShelfForecast("A", first, {"CN-GD": other, "CN-ZJ": outlook}, "items", "prior-7", 1)]
-    day = "1970-01-01" if first == 0 else str(__import__("datetime").date.fromordinal(719_163 + first))
+    day = date_of(first).isoformat()
     rows = [(day, "A", "CN-ZJ", "shelf", 30), (day, "A", "CN-ZJ", "spike", 10), (day, "A", "CN-GD", "live", 9)]
     found = {score.segment: score for score in scores_of(day, rows, forecasts)}
     assert set(found) == {"all", "often1-much0", "often3-much1"}
