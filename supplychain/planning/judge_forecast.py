@@ -122,7 +122,8 @@ def backtest(
     Returns
     -------
     dict
-        `changes`, `verdict` (promoted only beyond noise) and `scores` of "active" and "changed" per segment.
+        `changes`, the `method` they were tried on, `verdict` (promoted only beyond noise) and `scores` of "active" and
+        "changed" per segment.
 
     Raises
     ------
@@ -140,6 +141,8 @@ def backtest(
     moved = difference(tuning, changed)
     method = decode_model(stored[1]).method if stored else ITEMS
     before, after = (shelf_settings(each.forecast, method) for each in (tuning, changed))
+    if before.items != after.items:
+        method = ITEMS  # whichever method answers today: a change of the item model shows in the item model alone
     if before == after:
         raise InvalidInputError(
             "the change does not touch how the shelf is learned",

@@ -125,6 +125,7 @@ def test_a_tuning_is_tried_on_the_past_and_nothing_is_stored(shelf: SqlStore) ->
     changes = {"forecast": {"min_history_days": 28, "item_trees": 12}}
     done = judge_forecast.backtest(shelf, InlineCompute(), CALENDAR, changes, origins=1, series=4)
     assert {row["name"] for row in done["changes"]} == {"forecast.min_history_days", "forecast.item_trees"}
+    assert done["method"] == "items"
     assert {row["model"] for row in done["scores"]} == {"active", "changed"}
     assert set(done["verdict"]) == {"promoted", "gain", "low", "high"}
     assert models(shelf) == before
