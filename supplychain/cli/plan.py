@@ -90,10 +90,13 @@ def show(plan: PlanId, config: Config = None, data_dir: DataDir = None, json: Js
         items = shortages_by_item(document["shortages"])
         table(
             "\nStays short",
-            ("SKU", *KINDS, "regions"),
-            [(item["sku"], *(item[kind] or "" for kind in KINDS), ", ".join(item["regions"])) for item in items],
+            ("SKU", *KINDS, "regions", "why"),
+            [
+                (item["sku"], *(item[kind] or "" for kind in KINDS), ", ".join(item["regions"]), item["why"])
+                for item in items
+            ],
             right=KINDS,
-            wide=("regions",),
+            wide=("regions", "why"),
         )
 
 

@@ -16,6 +16,7 @@ from supplychain.domain.plan import LineKind, Plan, PlanLine, Zone, zone_of
 from supplychain.domain.units import MINUTE
 from supplychain.messages.codec import encode
 from supplychain.planning.draft import Draft
+from supplychain.planning.evidence import Pegging, before, dropped, why_short
 from supplychain.planning.explain import explain_move, explain_order
 
 
@@ -59,6 +60,8 @@ def compose(draft: Draft, solution: Solution, reasons: tuple[str, ...]) -> Plan:
     edits = {_about(line): line for line in view.open_own if line.override is not None}
     lines = [*_orders(draft, solution, plan_id, edits), *_moves(draft, solution, plan_id, edits)]
     lines.extend(_kept(draft, edits, plan_id))
+    earlier = [line for line in view.open_own if line.override is None]
+    lines = [_with_fact(line, "previously", before(line, earlier)) for line in lines]
     lines.sort(key=lambda line: (line.release_at, line.sku, line.line))
     plan = Plan(
         plan=plan_id,
@@ -74,10 +77,15 @@ def compose(draft: Draft, solution: Solution, reasons: tuple[str, ...]) -> Plan:
         tuning_version=view.tuning_version,
         model_version=view.model_version,
         reasons=reasons,
-        notes=draft.notes,
+        notes=(*draft.notes, *dropped(lines, earlier)),
         shortages=tuple(_shortages(draft, solution)),
     )
     return replace(plan, digest=content_digest(plan))
+
+
+def _with_fact(line: PlanLine, name: str, fact: Any) -> PlanLine:
+    facts = {**line.explanation.facts, name: fact}
+    return replace(line, explanation=replace(line.explanation, facts=facts))
 
 
 def content_digest(plan: Plan) -> str:
@@ -135,7 +143,7 @@ def _orders(
     view = draft.view
     horizon = view.cut + view.tuning.planning.review_minutes * MINUTE
     earlier: dict[int, int] = defaultdict(int)
-    orders = solution.orders
+    orders, pegging = solution.orders, Pegging.of(draft, solution)
     for row in range(len(orders.mode)):
         mode_row, period, pieces = int(orders.mode[row]), int(orders.period[row]), int(orders.pieces[row])
         if pieces <= 0:
@@ -166,7 +174,7 @@ def _orders(
             explanation=explain_order(draft, solution, item, pieces, earlier[item], mode_row, period),
         )
         earlier[item] += pieces
-        yield _carried(line, edits)
+        yield _carried(_with_fact(line, "serves", pegging.served_by(item, row)), edits)
 
 
 def _fence(zone: Zone, release_at: int, horizon: int) -> str:
@@ -223,5 +231,6 @@ def _shortages(draft: Draft, solution: Solution) -> Iterator[dict[str, Any]]:
         kind = "accepted" if demand.accepted[row] else "safety" if safety[row] else "expected"
         found[place][kind] += int(solution.shortage[row])
         found[place]["late"] += int(solution.late[row])
+    why = {sku: why_short(draft, solution, draft.items.index(sku)).value for sku in {sku for sku, _ in found}}
     for (sku, region), pieces in sorted(found.items()):
-        yield {"sku": sku, "region": region, **pieces}
+        yield {"sku": sku, "region": region, **pieces, "why": why[sku]}

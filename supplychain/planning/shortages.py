@@ -34,7 +34,8 @@ def shortages_by_item(shortages: Iterable[Mapping[str, Any]]) -> list[dict[str, 
     """
     found: dict[str, dict[str, Any]] = {}
     for row in shortages:
-        item = found.setdefault(row["sku"], {"sku": row["sku"], **dict.fromkeys(KINDS, 0), "regions": []})
+        item = found.setdefault(row["sku"], {"sku": row["sku"], **dict.fromkeys(KINDS, 0), "regions": [], "why": ""})
+        item["why"] = row.get("why", item["why"])
         for kind in KINDS:
             item[kind] += row[kind]
         if any(row[kind] for kind in KINDS[:3]):

@@ -81,6 +81,8 @@ def test_plan_covers_demand_keeps_the_rules_and_explains_every_piece(trade: SqlS
         assert line.quantity % 10 == 0
         assert line.cost_minor == line.quantity * 800 + 5_000
         assert line.explanation.facts["session_forecasts"][0]["sku"] in {"A", "SET"}
+        assert sum(row["pieces"] for row in line.explanation.facts["serves"]) == line.quantity
+        assert line.explanation.facts["previously"] is None
     assert stored.plan.gap >= 0
     assert stored.plan.bound_minor <= stored.plan.objective_minor
 
@@ -155,6 +157,11 @@ def test_new_plan_replaces_open_proposals_and_nets_what_was_approved(trade: SqlS
     assert set(states.values()) <= {LineState.SUPERSEDED}
     whole = approved[0].quantity + sum(line.quantity for line in _orders(second))
     assert whole <= sum(line.quantity for line in _orders(first)) + 60, "what is on its way is not ordered again"
+    replaced = {line.quantity for line in first.plan.lines if line.line != taken}
+    for line in second.plan.lines:
+        told = line.explanation.facts["previously"]
+        assert told is None or (told["plan"], told["pieces"]) == (first.plan.plan, line.quantity - told["change"])
+        assert told is None or told["pieces"] in replaced
     inbound = {term.name: term.pieces for line in _orders(second) for term in line.explanation.terms}
     assert not _orders(second) or inbound.get("inbound", 0) <= -approved[0].quantity
 
@@ -200,6 +207,7 @@ def test_what_cannot_be_covered_is_said(trade: SqlStore) -> None:
     assert stored.plan.lines == ()
     assert {row["region"] for row in stored.plan.shortages} == {"CN-ZJ", "CN-GD"}
     assert sum(row["expected"] for row in stored.plan.shortages) == 80
+    assert {row["why"] for row in stored.plan.shortages} == {"no supplier can be ordered from"}
 
 
 def test_fences_of_the_supplier_hold_what_is_not_firm(trade: SqlStore) -> None:
