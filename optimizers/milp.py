@@ -102,8 +102,11 @@ def solve_integer(
     seed: int,
     seconds: float | None,
     hint: Floats | None = None,
+    solver: str = "highs",
 ) -> Outcome:
     """Solve with HiGHS in OR-Tools under a node limit and, when given, a time limit.
+
+    solver : "highs", or "cp-sat" for comparisons on programs whose columns are all integer.
 
     Returns
     -------
@@ -125,7 +128,8 @@ def solve_integer(
     if hint is not None:
         start = mathopt.SolutionHint(variable_values=dict(zip(model.variables(), hint.tolist(), strict=True)))
         hints.solution_hints.append(start)
-    result = mathopt.solve(model, mathopt.SolverType.HIGHS, params=parameters, model_params=hints)
+    kind = {"highs": mathopt.SolverType.HIGHS, "cp-sat": mathopt.SolverType.CP_SAT}[solver]
+    result = mathopt.solve(model, kind, params=parameters, model_params=hints)
     return _outcome(result, mathopt, model)
 
 

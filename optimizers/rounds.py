@@ -134,7 +134,7 @@ def improve_items(
         remove_item(lay, item, led, book)
         new = plan_item(lay, item, rates, closed, led, work, rows, book)
         new_over = overflow_cost(led)
-        if new + new_over < cost + over - 1e-6 and _deals_stand(lay, item, led):
+        if new + new_over < cost + over - 1e-6 and deals_stand(lay, item, led):
             over = new_over
             continue
         remove_item(lay, item, led, book)
@@ -151,7 +151,7 @@ def improve_items(
 
 
 @kernel
-def _deals_stand(lay: Tables, item: int, led: Ledgers) -> bool:
+def deals_stand(lay: Tables, item: int, led: Ledgers) -> bool:
     """Whether every supplier the item may order from still gets its minimum value or nothing new."""
     for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
         cell = lay.cand[at.CAND_DEAL, c]

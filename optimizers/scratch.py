@@ -67,7 +67,7 @@ def scratch_for(lay: Layout) -> Scratch:
         label=np.zeros((slots, places, periods)), step=ints(slots, places, periods),
         door=np.zeros((slots, doors, periods)), knock=ints(slots, doors, periods), leave=ints(places, periods),
         depart=ints(doors, periods), fresh=ints(slots), stamp=np.ones(1, dtype=np.int64), path=ints(2, places * periods + 1),
-        line=ints(6, lines), line_money=np.zeros((6, lines)), cand=ints(3, cands), lot_base=np.zeros(lots), time=ints(5, periods + 2),
+        line=ints(6, lines), line_money=np.zeros((6, lines)), cand=ints(4, cands), lot_base=np.zeros(lots), time=ints(5, periods + 2),
         time_money=np.zeros((2, periods + 1)), value=np.zeros(states), other=np.zeros(states), queue=ints(states),
         choice=np.zeros((stages, states), dtype=np.int32), stage=ints(3, stages),
     )  # fmt: skip

@@ -41,8 +41,10 @@ def empty_use(lay: Layout, groups: int, caps: int) -> Use:
 
 
 @kernel
-def sweep(lay: Tables, items: Ints, rates: Rates, room: Floats, closed: Ints, work: Scratch, use: Use) -> None:
-    """Solve the relaxed program of each of `items` and add up its use."""
+def sweep(
+    lay: Tables, items: Ints, rates: Rates, room: Floats, closed: Ints, work: Scratch, use: Use, wish: Ints
+) -> None:
+    """Solve the relaxed program of each of `items`, add up its use and write its orders to `wish` (candidates,)."""
     known = -1
     for n in range(len(items)):
         item = items[n]
@@ -60,6 +62,8 @@ def sweep(lay: Tables, items: Ints, rates: Rates, room: Floats, closed: Ints, wo
             work.line[at.W_WANT, k - first] = lay.line[at.LINE_PIECES, k]
         gain = run_program(lay, item, rates, work)
         use.bound[item] = fixed - gain
+        for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
+            wish[c] = work.cand[at.W_ORDER, c - lay.start[at.CAND_START, item]]
         _count(lay, item, work, use)
 
 

@@ -55,12 +55,20 @@ def optimizer(
     seeds: Annotated[int, typer.Option(min=1, max=50)] = 1,
     tightness: Annotated[list[float] | None, typer.Option(help="Capacity over need; repeat.")] = None,
     features: Annotated[list[str] | None, typer.Option(help="base or all; repeat.")] = None,
+    sweeps: Annotated[int, typer.Option(help="Price sweeps at most.", min=1)] = 40,
+    peer_skus: Annotated[int, typer.Option(help="Size beside other solvers; 0 = none.", min=0)] = 100,
+    peer_seconds: Annotated[float, typer.Option(help="Time of each solver there.", min=1.0)] = 60.0,
+    second_core: Annotated[bool, typer.Option(help="Each size on one thread as well.")] = False,
+    replans: Annotated[int, typer.Option(help="Spikes to plan again; 0 = none.", min=0)] = 5,
     json: Json = False,
 ) -> None:
     """Plan large problems: first plan, time to a certified gap, memory, re-plans, beside OR-Tools' solvers."""
     from supplychain.cli.bench import optimizer as bench
 
-    rows = bench.run(skus or (1_000,), seeds, tightness or (1.25,), features or ("base",))
+    rows = bench.run(
+        skus or (1_000,), seeds, tightness or (1.05, 1.25, 1.6), features or ("base", "all"), replans=replans,
+        sweeps=sweeps, peer_skus=peer_skus, peer_seconds=peer_seconds, second_core=second_core,
+    )  # fmt: skip
     _shown([dict(row) for row in rows], "Optimizer", json=json)
 
 

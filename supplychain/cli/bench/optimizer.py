@@ -10,6 +10,7 @@ import resource
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,15 @@ from optimizers.coordinated import warm
 from optimizers.explain import explain_item
 from optimizers.formulation import formulate
 from optimizers.markets import market
-from optimizers.milp import solve_linear
+from optimizers.milp import solve_integer, solve_linear
+from optimizers.monolith import read_plan
 from optimizers.prices import Coordination, coordinate
 from optimizers.prices import run as run_prices
 from optimizers.replan import replan
 from optimizers.solution import Solution
 from optimizers.verify import audit
 
-GAPS = {"units_to_1pct": 0.01, "units_to_05pct": 0.005, "units_to_01pct": 0.001}
+GAPS = {"units_to_1pct": 0.01, "units_to_05pct": 0.005, "units_to_03pct": 0.003, "units_to_01pct": 0.001}
 UNIT_SKUS = 1_000
 Row = dict[str, Any]
 
@@ -44,6 +46,7 @@ def run_bench(
     peer_seconds: float = 60.0,
     unit_skus: int = UNIT_SKUS,
     threads: int = 2,
+    second_core: bool = False,
 ) -> Iterator[Row]:
     """Yield one row per measurement, as soon as it is done.
 
@@ -51,7 +54,7 @@ def run_bench(
     ----------
     skus : problem sizes. seeds : number of seeds, 0 upwards. tightness : capacity over demand. features : ``base``, ``all``.
     sweeps : work limit of the price engine. peer_skus, peer_seconds : size and time of the side by side runs, 0 SKUs = none.
-    unit_skus : size of the relaxation that defines U.
+    unit_skus : size of the relaxation that defines U. second_core : each size on one thread as well.
     """
     warm()
     unit = unit_seconds(unit_skus)
@@ -61,6 +64,8 @@ def run_bench(
             for seed in range(seeds):
                 for count in skus:
                     yield _engine_row(count, seed, tight, kind, sweeps, threads, unit)
+                    if second_core:
+                        yield _engine_row(count, seed, tight, kind, sweeps, 1, unit)
                 if peer_skus:
                     yield from _side_by_side(peer_skus, seed, tight, kind, peer_seconds, sweeps)
 
@@ -80,13 +85,14 @@ def _engine_row(skus: int, seed: int, tight: float, features: str, sweeps: int, 
     state = coordinate(problem, params, Budget(time.perf_counter, started, None, lambda: False))
     stop = run_prices(state)
     seconds = time.perf_counter() - started
+    state.trace.append((seconds, state.cost, state.bound))
     trace = [(at, (cost - bound) / max(abs(cost), 1.0)) for at, cost, bound in state.trace if np.isfinite(cost)]
     row: Row = {
         "engine": "prices", "skus": skus, "features": features, "seed": seed, "tightness": tight,
         "first_feasible_units": _units(trace[0][0] if trace else None, unit),
         **{name: _units(next((at for at, gap in trace if gap <= wanted), None), unit) for name, wanted in GAPS.items()},
         "gap": state.gap, "objective": state.cost, "bound": state.bound, "seconds": round(seconds, 3), "stop": str(stop),
-        "sweeps": state.sweeps, "peak_mb": peak_mb(),
+        "sweeps": state.sweeps, "threads": threads, "peak_mb": peak_mb(),
     }  # fmt: skip
     row.update(_verified(problem, state))
     return row
@@ -107,17 +113,45 @@ def peak_mb() -> float:
 
 
 def _side_by_side(skus: int, seed: int, tight: float, features: str, seconds: float, sweeps: int) -> Iterator[Row]:
-    """The price engine and OR-Tools HiGHS on the monolith, on the same problem."""
+    """The price engine, and OR-Tools' HiGHS and CP-SAT on the monolith, on the same problem."""
     problem = market(skus, seed, tightness=tight, features=features)
+    told = {"skus": skus, "features": features, "seed": seed, "tightness": tight}
     for name, params in (
-        ("prices", Params(sweeps=4 * sweeps, gap=0.0005, engine=Engine.PRICES)),
+        ("prices", Params(sweeps=6 * sweeps, gap=0.0005, time_limit_seconds=seconds, engine=Engine.PRICES)),
         ("highs-monolith", Params(engine=Engine.EXACT, gap=0.0005, node_limit=10**9, time_limit_seconds=seconds)),
     ):
         found = solve(problem, params)
         yield {
-            "engine": name, "skus": skus, "features": features, "seed": seed, "tightness": tight, "objective": found.objective,
-            "bound": found.bound, "gap": found.gap, "seconds": round(found.seconds, 3), "stop": str(found.stop),
+            "engine": name, **told, "objective": found.objective, "bound": found.bound, "gap": found.gap,
+            "seconds": round(found.seconds, 3), "stop": str(found.stop), "faults": 0,
         }  # fmt: skip
+    yield {"engine": "cp-sat-monolith", **told, **_cp_sat(problem, seconds)}
+    yield {"engine": "cbc-monolith", **told, "skipped": _without_cbc()}
+
+
+def _cp_sat(problem: Problem, seconds: float) -> Row:
+    """CP-SAT on the monolith; only where every column is integer, and its plan is believed only after the audit."""
+    form = formulate(problem)
+    program = form.model.arrays()
+    if not program.integer.all():
+        return {"skipped": "the model has continuous columns"}
+    started = time.perf_counter()
+    outcome = solve_integer(program, node_limit=None, gap=0.0005, seed=0, seconds=seconds, solver="cp-sat")
+    row: Row = {
+        "bound": outcome.bound,
+        "seconds": round(time.perf_counter() - started, 3),
+        "objective": None,
+        "gap": None,
+    }
+    if outcome.values is not None:
+        found = audit(problem, read_plan(form, outcome.values))
+        cost = found.costs.total
+        row |= {"objective": cost, "gap": (cost - outcome.bound) / max(abs(cost), 1.0), "faults": len(found.faults)}
+    return row
+
+
+def _without_cbc() -> str:
+    return "CBC is no dependency of the project: PuLP is not installed" if find_spec("pulp") is None else "not wired"
 
 
 def replan_rows(skus: int = 1_000, seed: int = 0, features: str = "all", spikes: int = 5) -> Iterator[Row]:
@@ -137,7 +171,7 @@ def replan_rows(skus: int = 1_000, seed: int = 0, features: str = "all", spikes:
     yield {
         "engine": "replan", "skus": skus, "features": features, "seed": seed,
         "replan_ms": {"p50": round(float(np.percentile(spent, 50)), 1), "p99": round(float(np.percentile(spent, 99)), 1)},
-        "untouched_changed_share": _touched(problem, before, after, ten),
+        "nervousness": _touched(problem, before, after, ten), "seconds": round(after.seconds, 3),
     }  # fmt: skip
 
 
@@ -160,8 +194,12 @@ def run(
     seeds: int = 1,
     tightness: Sequence[float] = (1.25,),
     features: Sequence[str] = ("base",),
+    *,
+    replans: int = 5,
     **options: Any,
 ) -> list[Row]:
-    """`run_bench` and `replan_rows` as one list."""
+    """`run_bench` and, with `replans` spikes, `replan_rows` as one list."""
     rows = list(run_bench(skus, seeds, tightness, features, **options))
-    return rows + [row for kind in features for row in replan_rows(min(skus), 0, kind)]
+    if replans:
+        rows += [row for kind in features for row in replan_rows(min([*skus, 1_000]), 0, kind, replans)]
+    return rows

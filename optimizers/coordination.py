@@ -1,0 +1,116 @@
+"""State of a price-coordinated solve, and how it starts: prices, bound, and the plan in force with its books."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from optimizers.budget import Budget
+from optimizers.layout import Layout, Tables, lay_out, shared, stacked
+from optimizers.limits import Limits, limits_of
+from optimizers.milp import Floats
+from optimizers.params import Params
+from optimizers.posting import Book, Ledgers, Rows
+from optimizers.problem import Problem
+from optimizers.rounds import empty_book, empty_ledgers, supply_rows
+from optimizers.routes import Rates, no_limits
+from optimizers.scratch import Scratch, scratch_for
+from optimizers.solution import Ints
+
+MOST_PARTS, LEAST_IN_PART = 80, 25
+
+
+@dataclass(slots=True)
+class Coordination:
+    """State of a price-coordinated solve: prices, bound, and the plan in force with its ledgers and book.
+
+    parts : items in the order of planning, cut into parts. part_group, part_lane : use of capacity and lanes by each part at
+    the best prices. wish : (candidates,) orders of the last relaxed optimum. trace : seconds, cost and bound by sweep.
+    """
+
+    problem: Problem
+    lay: Layout
+    tables: Tables
+    limits: Limits
+    params: Params
+    budget: Budget
+    rates: Rates
+    steps: Rates
+    signs: Rates
+    closed: Ints
+    scratch: list[Scratch]
+    ledgers: Ledgers
+    rows: Rows
+    book: Book
+    best_rates: Rates
+    bound: float = -np.inf
+    cost: float = np.inf
+    sweeps: int = 0
+    item_bounds: Floats = field(default_factory=lambda: np.zeros(0))
+    planned: bool = False
+    wish: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    parts: list[Ints] = field(default_factory=list)
+    part_group: Floats = field(default_factory=lambda: np.zeros((0, 0)))
+    part_lane: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    trace: list[tuple[float, float, float]] = field(default_factory=list)
+
+    @property
+    def gap(self) -> float:
+        """Relative gap of the plan in force."""
+        return (self.cost - self.bound) / max(abs(self.cost), 1.0) if self.planned else np.inf
+
+
+def coordinate(problem: Problem, params: Params, budget: Budget, closed: Ints | None = None) -> Coordination:
+    """Set up a solve: arrays, first prices, empty ledgers."""
+    lay = lay_out(problem)
+    tables = stacked(lay)
+    lay = shared(lay, tables)
+    limits = limits_of(problem, lay)
+    rates = Rates(*(np.zeros_like(each) for each in limits.most))
+    rates = rates._replace(lot=_worth_of_lots(lay))
+    steps = _first_steps(lay, limits)
+    signs = Rates(*(np.zeros_like(each) for each in limits.most))
+    shut = no_limits(lay)[1] if closed is None else closed
+    items = len(lay.hub)
+    parts = np.array_split(order_of_planning(lay), min(max(items // LEAST_IN_PART, 1), MOST_PARTS))
+    return Coordination(
+        problem, lay, tables, limits, params, budget, rates, steps, signs, shut, [scratch_for(lay) for _ in range(params.threads)],
+        empty_ledgers(problem, lay, limits), supply_rows(lay), empty_book(lay), rates,
+        wish=np.zeros(len(lay.cand_mode), dtype=np.int64), parts=parts,
+    )  # fmt: skip
+
+
+def _worth_of_lots(lay: Layout) -> Floats:
+    """A piece in the wrong place is worth about what a new one costs."""
+    items = len(lay.hub)
+    cheapest = np.full(items, np.inf)
+    buyer = np.repeat(np.arange(items), np.diff(lay.cand_start))
+    np.minimum.at(cheapest, buyer, lay.cand_unit)
+    worth = np.where(np.isfinite(cheapest), np.maximum(cheapest - lay.salvage, 0.0), 0.0)
+    return np.where(lay.lot_hub == 0, np.repeat(worth, np.diff(lay.lot_start)), 0.0)
+
+
+def _first_steps(lay: Layout, limits: Limits) -> Rates:
+    """First step of each price, a few percent of what a unit of the resource can be worth."""
+    unit = float(np.median(lay.cand_unit)) if len(lay.cand_unit) else 1.0
+    volume = max(float(np.median(lay.volume)), 1.0)
+    worth = _worth_of_lots(lay)
+    bases = (0.03 * unit, 0.02 * unit / volume, 0.0005 * unit / volume, 0.05 * unit)
+    group, lane, storage, cap = (
+        np.minimum(np.full_like(most, base), most) for most, base in zip(limits.most[:4], bases, strict=True)
+    )
+    return Rates(group, lane, storage, cap, 0.05 * np.maximum(worth, 0.02 * unit), 0.1 * limits.most.service)
+
+
+def order_of_planning(lay: Layout) -> Ints:
+    """Items with the most to lose per piece first: they are the ones that must find capacity."""
+    owner = np.repeat(np.arange(len(lay.hub)), np.diff(lay.line_start))
+    worth = np.bincount(owner, lay.line_pieces * lay.line_short, len(lay.hub))
+    pieces = np.bincount(owner, lay.line_pieces * lay.volume[owner], len(lay.hub))
+    return np.argsort(-worth / np.maximum(pieces, 1.0), kind="stable").astype(np.int64)
+
+
+def scaled(rates: Rates, factor: float) -> Rates:
+    """Prices of capacity, lanes and storage times `factor`; prices that belong to one item stay."""
+    return rates._replace(group=rates.group * factor, lane=rates.lane * factor, storage=rates.storage * factor)
