@@ -18,13 +18,15 @@ from streams.agents.versions import Current
 from streams.chunks import Chunk, Place
 from streams.dead_letters import sift
 from supplychain.bootstrap import Assigned, DeadLetter, Owner, Progress, Services
-from supplychain.domain.units import EARLIEST, LATEST, floor_to
+from supplychain.domain.units import EARLIEST, LATEST
+from supplychain.messages.audience import bin_of, is_late
 from supplychain.messages.codec import ENGAGEMENT_DECODER, STOCK_DECODER
 from supplychain.messages.topics import ENGAGEMENT, STOCK
 from supplychain.messages.v1 import Audience, Receipt, Shipment, StockDelta, StockSnapshot, Tick
 
-_AUDIENCE_BIN = 5_000
 _MOST = 1_000_000_000
+LATE_SAMPLE = "late_sample"
+"""A sample of the audience whose bin is over: it is evidence for nobody any more."""
 
 
 @dataclass(slots=True)
@@ -79,16 +81,20 @@ class _Follower(ABC):
         sifted = sift(chunk.values, self.decoder.decode)
         faults = [(fault.index, fault.reason, fault.detail) for fault in sifted.faults]
         payloads: list[Any] = []
+        late = 0
         for index, payload in enumerate(sifted.payloads):
             wrong = "" if payload is None else self._impossible(payload)
             if wrong:
                 faults.append((index, "impossible", wrong))
             elif isinstance(payload, Tick):
                 held.watermark = max(held.watermark, payload.at)
+            elif isinstance(payload, Audience) and is_late(payload.at, held.watermark):
+                late += 1
             elif payload is not None:
                 payloads.append(payload)
         letters = [DeadLetter(chunk.offsets[i], reason, detail, chunk.values[i] or b"") for i, reason, detail in faults]
-        counted = Counter({("received", ""): len(payloads) + len(faults), ("counted", ""): len(payloads)})
+        counted = Counter({("received", ""): len(payloads) + late + len(faults), ("counted", ""): len(payloads)})
+        counted["excluded", LATE_SAMPLE] = late
         counted.update(("dead_letters", reason) for _, reason, _ in faults)
         progress = Progress(held.owner, held.next_offset, chunk.last + 1, held.watermark)
         return self._write(progress, payloads, letters, counted)
@@ -175,6 +181,9 @@ def _stock_rows(payload: StockSnapshot | StockDelta | Receipt | Shipment) -> lis
     return [{**common, **blank, **names, **own, "applied": payload.plan_line_id is None}]
 
 
+_NAMES = ("samples", "viewers", "comments", "likes", "clicks")
+
+
 class EngagementAgent(_Follower):
     """The agent of `engagement.v1`: samples of the audience by 5 s bin, pitches and offers as they happened."""
 
@@ -186,20 +195,28 @@ class EngagementAgent(_Follower):
     def _impossible(self, payload: Any) -> str:
         if not EARLIEST <= payload.at < LATEST:
             return f"time {payload.at} is impossible"
-        if isinstance(payload, Audience) and min(payload.viewers, payload.comments, payload.likes) < 0:
-            return "a count is negative"
+        if isinstance(payload, Audience):
+            clicks = payload.item_clicks or {}
+            numbers = (payload.viewers, payload.comments, payload.likes, payload.clicks, *clicks.values())
+            if min(numbers) < 0:
+                return "a count is negative"
+            if max(numbers) > _MOST:
+                return f"a count of {max(numbers)} is impossible"
         return ""
 
     def _write(
         self, progress: Progress, payloads: Sequence[Any], letters: list[DeadLetter], counted: Counter[tuple[str, str]]
     ) -> partial[None]:
-        samples: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0, 0, 0, 0])
+        samples: dict[tuple[str, int], list[int]] = defaultdict(lambda: [0] * len(_NAMES))
+        clicks: Counter[tuple[str, int, str]] = Counter()
         shows = []
         for payload in payloads:
             if isinstance(payload, Audience):
-                row = samples[payload.room_id, floor_to(payload.at, _AUDIENCE_BIN)]
-                for place, value in enumerate((1, payload.viewers, payload.comments, payload.likes)):
-                    row[place] += value
+                place = (payload.room_id, bin_of(payload.at))
+                values = (1, payload.viewers, payload.comments, payload.likes, payload.clicks)
+                samples[place] = [before + value for before, value in zip(samples[place], values, strict=True)]
+                for sku, number in (payload.item_clicks or {}).items():
+                    clicks[*place, sku] += number
             else:
                 kind = "pitch" if type(payload).__name__ == "Pitch" else "flash_offer"
                 price = getattr(payload, "price_minor", None)
@@ -207,9 +224,13 @@ class EngagementAgent(_Follower):
                     {"room": payload.room_id, "sku": payload.sku, "kind": kind, "at": payload.at}
                     | {"started": payload.started, "price_minor": price}
                 )
-        names = ("samples", "viewers", "comments", "likes")
         rows = [
-            {"room": room, "bin_start": start} | dict(zip(names, row, strict=True))
+            {"room": room, "bin_start": start} | dict(zip(_NAMES, row, strict=True))
             for (room, start), row in sorted(samples.items())
         ]
-        return partial(self._services.work.engagement, progress, rows, shows, letters, counted, self._services.wall())
+        items = [
+            {"room": room, "bin_start": start, "sku": sku, "clicks": number}
+            for (room, start, sku), number in sorted(clicks.items())
+        ]
+        work = self._services.work
+        return partial(work.engagement, progress, rows, items, shows, letters, counted, self._services.wall())

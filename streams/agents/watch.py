@@ -16,6 +16,7 @@ from typing import Any
 
 from streams.agents.commit import FAILED, patiently, piecewise
 from streams.agents.custody import Desk
+from streams.agents.hearing import Hearing, last_tick
 from streams.agents.lifts import KEPT, Lifts
 from streams.agents.versions import Current, Versions
 from streams.chunks import Chunk, Place, gathered
@@ -89,6 +90,7 @@ class WatchAgent:
         self._executor = executor
         self._writer = writer or executor
         self._witness = witness
+        self._hearing = Hearing(services, executor)
         self._writing: _Writing | None = None
         self._settling = asyncio.Lock()
         self.desk: Desk[Watched] = Desk(services, executor, hold, self.settle)
@@ -146,6 +148,7 @@ class WatchAgent:
                 chunk.done()
             return
         crash_point("chunk-fetched")
+        await self._hearing.wait(last_tick(fresh.values))
         judged = None
         while judged is None or held.watch is not judged:  # again when the commit before went another way than foreseen
             try:
@@ -213,6 +216,7 @@ class WatchAgent:
         """Apply the chunk to the watcher and return the commit of all that it changed, and what that is."""
         versions = self._current.get()
         watch = self._watcher(held, versions)
+        watch.engage(self._services.work.heard(*watch.listens(last_tick(chunk.values))))
         delta = watch.apply(Batch(chunk.offsets, chunk.values, chunk.timestamps))
         predictions = self._predictions(held, versions, delta)
         held.snapshot = watch.snapshot()

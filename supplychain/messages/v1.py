@@ -66,7 +66,10 @@ class Sale(msgspec.Struct, frozen=True, tag_field="type", tag="sale", omit_defau
 
 
 class Audience(msgspec.Struct, frozen=True, tag_field="type", tag="audience", omit_defaults=True, gc=False):
-    """A sample of a room's audience; lossy by nature, evidence and never a count to bill on."""
+    """A sample of a room's audience; lossy by nature, evidence and never a count to bill on.
+
+    Counts are those since the sample before. `item_clicks` are clicks by SKU, where the platform tells them apart.
+    """
 
     room_id: Text
     at: int
@@ -75,6 +78,7 @@ class Audience(msgspec.Struct, frozen=True, tag_field="type", tag="audience", om
     comments: int = 0
     likes: int = 0
     clicks: int = 0
+    item_clicks: dict[Text, int] | None = None
     session_id: Text | None = None
     synthetic: bool = False
 

@@ -16,7 +16,8 @@ Signal = tuple[int, str, Audience | Pitch | FlashOffer]
 def signals(show: Performance, lines: Lines, seed: int) -> list[Signal]:
     """Return time, room and payload of all signals of one session, in order of time.
 
-    Comments and clicks follow viewers and purchases; they are samples of a crowd and no count of anything.
+    Comments, likes and clicks follow the viewers, those who look at an item because it is wanted now, and those who buy;
+    they are samples of a crowd and no count of anything.
     """
     sampled = _audience(show, lines, seed)
     return sorted([*sampled, *_slots(show)], key=lambda signal: signal[0])
@@ -27,11 +28,15 @@ def _audience(show: Performance, lines: Lines, seed: int) -> list[Signal]:
     chance = stream(seed, "audience", session.session)
     mean = max(session.expected_viewers, 0) * show.audience
     viewers = chance.poisson(mean)
-    bought = np.bincount((lines.at - session.starts_at) // BIN, minlength=show.bins)[: show.bins]
+    place_of = (lines.at - session.starts_at) // BIN
+    items = len(session.items)
+    bought = np.bincount(lines.item * show.bins + place_of, minlength=items * show.bins).reshape(items, show.bins)
+    wanted = show.rates[:, None] * show.exposure
+    share = show.rates / max(float(show.rates.sum()), 1e-9)
     entered = np.maximum(np.diff(viewers, prepend=0), 0) + chance.poisson(mean * 0.012)
-    comments = chance.poisson(mean * 0.0018 + bought * 0.9)
-    likes = chance.poisson(mean * 0.02 + bought * 2.0)
-    clicks = chance.poisson(mean * 0.006 + bought * 6.0)
+    comments = chance.poisson(mean * 0.0018 + wanted.sum(axis=0) * 0.6 + bought.sum(axis=0) * 0.3)
+    likes = chance.poisson(mean * 0.02 + wanted.sum(axis=0) * 1.5 + bought.sum(axis=0) * 0.5)
+    clicks = chance.poisson(mean * 0.006 * share[:, None] + wanted * 5.0 + bought)
     return [
         (
             at,
@@ -43,7 +48,8 @@ def _audience(show: Performance, lines: Lines, seed: int) -> list[Signal]:
                 entered=int(entered[place]),
                 comments=int(comments[place]),
                 likes=int(likes[place]),
-                clicks=int(clicks[place]),
+                clicks=int(clicks[:, place].sum()),
+                item_clicks={item.sku: int(n) for item, n in zip(session.items, clicks[:, place], strict=True) if n},
                 session_id=session.session,
                 synthetic=True,
             ),

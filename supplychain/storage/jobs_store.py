@@ -13,6 +13,7 @@ from supplychain.storage.tables import (
     audience,
     forecasts,
     inbox,
+    item_clicks,
     job_runs,
     leases,
     outbox,
@@ -98,6 +99,7 @@ class SqlJobs:
             (requests, requests.c.done_wall < before_wall),
             (seen_blocks, seen_blocks.c.hour < before),
             (audience, audience.c.bin_start < before),
+            (item_clicks, item_clicks.c.bin_start < before),
             (show_events, show_events.c.at < before),
             (forecasts, (forecasts.c.ends_at < before) & (forecasts.c.as_of < before)),
         ]

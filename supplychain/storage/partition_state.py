@@ -115,6 +115,14 @@ class SqlPartitions:
             snapshot = connection.execute(select(partitions.c.snapshot).where(*where)).scalar()
             return _unsealed(snapshot)[0], _seen(connection, topic, partition)
 
+    def watermarks(self, topic: str) -> list[int]:
+        """Return the watermarks of the partitions of a topic that have one."""
+        with self._database.read() as connection:
+            rows = connection.execute(
+                select(partitions.c.watermark).where(partitions.c.topic == topic, partitions.c.watermark >= 0)
+            )
+            return [row.watermark for row in rows]
+
     def next_offsets(self, topic: str, cluster: str | None = None) -> dict[int, int]:
         """Return the stored next offset of every partition of a topic; of one cluster only when it is named."""
         query = select(partitions.c.partition, partitions.c.next_offset).where(partitions.c.topic == topic)

@@ -170,6 +170,16 @@ audience = Table(
     Column("viewers", BigInteger, nullable=False),
     Column("comments", BigInteger, nullable=False),
     Column("likes", BigInteger, nullable=False),
+    Column("clicks", BigInteger, nullable=False, server_default="0"),
+)
+
+item_clicks = Table(
+    "item_clicks",
+    metadata,
+    label("room", key=True),
+    Column("bin_start", BigInteger, primary_key=True),
+    label("sku", key=True),
+    Column("clicks", BigInteger, nullable=False),
 )
 
 show_events = Table(

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, select, update
 
 from supplychain.domain.errors import FencedError
 from supplychain.domain.events import SignalKind
 from supplychain.domain.forecast import SessionForecast
 from supplychain.domain.ids import derive
+from supplychain.messages.audience import BIN
 from supplychain.messages.codec import plain
+from supplychain.messages.v1 import Audience
 from supplychain.storage.engine import Database
 from supplychain.storage.partition_state import (
     DeadLetter,
@@ -29,6 +31,7 @@ from supplychain.storage.tables import (
     audience,
     corrections,
     forecasts,
+    item_clicks,
     show_events,
     signals,
     spikes,
@@ -133,18 +136,45 @@ class StreamWork:
         self,
         progress: Progress,
         samples: Sequence[Mapping[str, Any]],
+        clicks: Sequence[Mapping[str, Any]],
         shows: Sequence[Mapping[str, Any]],
         letters: Iterable[DeadLetter],
         counted: Mapping[tuple[str, str], int],
         wall: int,
     ) -> None:
-        """Commit a chunk of audience samples, pitches and offers."""
+        """Commit a chunk of audience samples, clicks by item, pitches and offers."""
         with self._fenced(progress, wall) as connection:
             _advance(connection, progress, wall)
-            add_up(connection, audience, list(samples), ["samples", "viewers", "comments", "likes"])
+            add_up(connection, audience, list(samples), ["samples", "viewers", "comments", "likes", "clicks"])
+            add_up(connection, item_clicks, clicks, ["clicks"])
             insert_new(connection, show_events, shows)
             add_dead_letters(connection, progress.owner, letters, wall)
             add_counts(connection, progress.owner, counted)
+
+
+    def heard(self, since: int, until: int) -> list[Audience]:
+        """Return what the audience showed in the bins from `since` on that end by `until`, one sample a room and bin."""
+        if since > until:
+            return []
+        with self._database.read() as connection:
+            ends = (since - BIN, until - BIN)
+            rows = connection.execute(select(audience).where(audience.c.bin_start.between(*ends))).all()
+            told = connection.execute(select(item_clicks).where(item_clicks.c.bin_start.between(*ends))).all()
+        by_item: dict[tuple[str, int], dict[str, int]] = {}
+        for row in told:
+            by_item.setdefault((row.room, row.bin_start), {})[row.sku] = row.clicks
+        return [
+            Audience(
+                row.room,
+                row.bin_start + BIN,
+                row.viewers // max(row.samples, 1),
+                comments=row.comments,
+                likes=row.likes,
+                clicks=row.clicks,
+                item_clicks=by_item.get((row.room, row.bin_start)),
+            )
+            for row in rows
+        ]
 
 
 def _advance(connection: Connection, progress: Progress, wall: int) -> None:

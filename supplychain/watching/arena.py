@@ -16,10 +16,13 @@ import numpy as np
 from supplychain.domain.network import Catalogue, Region, Session, SessionItem, Sku
 from supplychain.domain.tuning import Detector as DetectorTuning
 from supplychain.domain.units import MINUTE, SECOND
+from supplychain.watching.crowd import CROWD
 from supplychain.watching.detector import Floats
+from supplychain.watching.onlookers import Interest, Onlookers, Shown
 from supplychain.watching.sessions import SessionBook
 from supplychain.watching.spikes import SpikeWatch, Verdicts
 from supplychain.watching.thresholds import ThresholdTable
+from supplychain.watching.witness import Heard
 
 DRIFT: Final = 0.4
 """Amplitude of the slow drift of the rate."""
@@ -42,7 +45,7 @@ class NullStreams:
 
     def __init__(self, rates: Floats, clumping: float, rng: np.random.Generator) -> None:
         self.rates, self.clumping, self.rng = rates, clumping, rng
-        self.now = rates
+        self.now = self.clumped = rates
         self._speed = 2.0 * math.pi / rng.uniform(*DRIFT_BINS, len(rates))
         self._phase = rng.uniform(0.0, 2.0 * math.pi, len(rates))
 
@@ -52,6 +55,7 @@ class NullStreams:
         self.now = rates
         if self.clumping > 0.0:
             rates = rates * self.rng.gamma(1.0 / self.clumping, self.clumping, rates.shape)
+        self.clumped = rates
         return self.rng.poisson(rates).astype(np.float64)
 
 
@@ -63,18 +67,6 @@ class Lift:
     ratio: float
     start: int
     length_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Interest:
-    """A crowd that clicks: as many times as given for each order that is to be expected, and as often again idly.
-
-    Given the rates, clicks are independent of the orders that come, with overdispersion `clumping`.
-    """
-
-    per_order: float = 6.0
-    clumping: float = 0.05
-    viewers: int = 1_000
 
 
 class Arena:
@@ -108,15 +100,20 @@ class Arena:
         seed: int,
         interest: Interest | None = None,
     ) -> None:
-        self.interest = interest
         self.rates = tuple(rates)
         self.rooms, self.bins = rooms, bins
         self.bin_ms = tuning.bin_seconds * SECOND
         rng = np.random.default_rng(seed)
         self.null = NullStreams(np.tile(np.array(self.rates), rooms), clumping, rng)
+        apart = np.random.default_rng((seed, 1))
+        self.onlookers = Onlookers(interest, np.array(self.rates), rooms, apart) if interest else None
+        self.by_item = interest is not None and interest.by_item
         self.watch = SpikeWatch(SessionBook(self._catalogue()), tuning, table)
         self.watch.start(START)
-        self._keys = [(f"L{room}", f"S{item}") for room in range(rooms) for item in range(len(self.rates))]
+        self.keys = [(f"L{room}", f"S{item}") for room in range(rooms) for item in range(len(self.rates))]
+        self._rows = np.full(len(self.keys), -1)
+        self._talk = np.full(rooms, -1)
+        self._clicks = np.full(len(self.keys), -1)
 
     def _catalogue(self) -> Catalogue:
         skus = {f"S{item}": Sku(f"S{item}", f"S{item}", "arena", 1_000, 500) for item in range(len(self.rates))}
@@ -135,23 +132,47 @@ class Arena:
             first = (lift.start - START) // self.bin_ms
             factors[first : first + lift.length_ms // self.bin_ms, lift.room] = lift.ratio
         verdicts = Verdicts()
-        each = np.ones(len(self._keys))
+        each = np.ones(len(self.keys))
         for at in range(self.bins):
             each[:: len(self.rates)] = factors[at]
             counts = self.null.draw(at, each)
-            now = START + at * self.bin_ms
-            if self.interest is not None:
-                self._show(self.interest, now)
-            for row in np.flatnonzero(counts).tolist():
-                self.watch.count(self._keys[row], now, int(counts[row]))
-            self.watch.advance(now + self.bin_ms + self.watch.grace_ms, verdicts)
+            self.sell(START + at * self.bin_ms, counts, self.show(counts), verdicts)
         return verdicts
 
-    def _show(self, interest: Interest, now: int) -> None:
-        """Let the crowd of each room click."""
-        width = len(self.rates)
-        mean = interest.per_order * (self.null.now.reshape(-1, width).sum(axis=1) + sum(self.rates))
-        if interest.clumping > 0.0:
-            mean = mean * self.null.rng.gamma(1.0 / interest.clumping, interest.clumping, mean.shape)
-        for room, clicks in enumerate(self.null.rng.poisson(mean).tolist()):
-            self.watch.crowd.hear(f"L{room}", now, clicks, interest.viewers)
+    def sell(self, now: int, counts: Floats, shown: Shown | None, verdicts: Verdicts) -> None:
+        """Let the detector judge one bin, everything handed over as arrays instead of one by one."""
+        watch = self.watch
+        sold = np.flatnonzero(counts)
+        for place in sold[self._rows[sold] < 0].tolist():
+            self._rows[place] = watch.row_of(self.keys[place], now)
+        said = clicked = None
+        if shown is not None:
+            self._meet(shown)
+            audience = shown.viewers / CROWD
+            rooms = np.flatnonzero(shown.came & (self._talk >= 0))
+            said = Heard(self._talk[rooms], shown.talk[rooms], audience[rooms])
+            each = np.repeat(shown.came, len(self.rates))
+            items = np.flatnonzero(each & (self._clicks >= 0))
+            clicked = Heard(self._clicks[items], shown.clicks.ravel()[items], audience[items // len(self.rates)])
+        watch.next_bin = now + self.bin_ms
+        watch.take(now, self._rows[sold], counts[sold], said, clicked, verdicts)
+
+    def _meet(self, shown: Shown) -> None:
+        """Begin to listen to rooms and items that are heard for the first time and have sold before."""
+        watch, width = self.watch, len(self.rates)
+        for room in np.flatnonzero(shown.came & (self._talk < 0)).tolist():
+            number = watch.room_of.get(f"L{room}")
+            if number is not None:
+                self._talk[room] = watch.crowd.talk.add((f"L{room}", ""), number)
+        if not self.by_item:
+            return
+        clicked = np.repeat(shown.came, width) & (shown.clicks.ravel() > 0.0)
+        for place in np.flatnonzero(clicked & (self._clicks < 0) & (self._rows >= 0)).tolist():
+            self._clicks[place] = watch.crowd.add_item(self.keys[place], int(self._rows[place]))
+
+    def show(self, counts: Floats) -> Shown | None:
+        """Return what the crowds show in a bin."""
+        if self.onlookers is None:
+            return None
+        parts = (self.null.now, self.null.clumped, counts)
+        return self.onlookers.draw(*(part.reshape(self.rooms, -1) for part in parts))

@@ -26,7 +26,7 @@ from supplychain.watching.thresholds import ThresholdTable
 RATES: Final = (0.02, 0.05, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0)
 CLUMPINGS: Final = (0.0, 0.2, 1.0)
 ALARMS: Final = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
-TRIED: Final = (5e-3, 1e-3, 2e-4, 5e-5)
+TRIED: Final = (5e-3, 1e-3, 2e-4, 5e-5, 1.5e-5)
 """Alarms per bin, by the open loop, of the heights that the closed loop runs at."""
 TAIL: Final = 200
 """Heights that fewer peaks exceed are extrapolated: the tail is exponential."""

@@ -88,7 +88,7 @@ class Streams:
     costs nothing, and the result depends on bins only.
     """
 
-    FLOATS = ("background", "weight", "score", "observed", "expected", "excess", "mass")
+    FLOATS = ("background", "weight", "score", "peak", "observed", "expected", "excess", "mass")
     WHOLES = ("started_at", "quiet", "slept_at")
 
     def __init__(self, constants: Constants, capacity: int = 16) -> None:
@@ -98,6 +98,7 @@ class Streams:
         self.background: Floats = np.zeros(capacity)
         self.weight: Floats = np.zeros(capacity)
         self.score: Floats = np.zeros(capacity)
+        self.peak: Floats = np.zeros(capacity)
         self.observed: Floats = np.zeros(capacity)
         self.expected: Floats = np.zeros(capacity)
         self.excess: Floats = np.zeros(capacity)
@@ -112,7 +113,7 @@ class Streams:
         """Add a stream and return its row; `usual` is the prior's orders per bin, None without a prior."""
         row = self._free.pop() if self._free else self._append()
         seed = self.constants.seed if usual is not None else 0.0
-        self.score[row] = self.observed[row] = self.expected[row] = 0.0
+        self.score[row] = self.peak[row] = self.observed[row] = self.expected[row] = 0.0
         self.held[:, row] = self.factor[:, row] = 0.0
         self.quiet[row] = 0
         self.background[row] = (usual or 0.0) * seed
@@ -135,19 +136,19 @@ class Streams:
         self.size += 1
         return self.size - 1
 
-    def wake(self, row: int, bins: int) -> None:
-        """Bring a row up to date that has slept for `bins` observed bins without an order."""
-        keep = self.constants.forget**bins
-        self.background[row] *= keep
-        self.weight[row] = keep * self.weight[row] + (1.0 - keep) / (1.0 - self.constants.forget)
-        self.held[:, row] = 0.0
-        self.factor[:, row] = 1.0
-        self.quiet[row] = 0
+    def wake(self, rows: Rows, bins: Rows) -> None:
+        """Bring rows up to date that have slept for `bins` observed bins without an order."""
+        keep = self.constants.forget ** bins.astype(np.float64)
+        self.background[rows] *= keep
+        self.weight[rows] = keep * self.weight[rows] + (1.0 - keep) / (1.0 - self.constants.forget)
+        self.held[:, rows] = 0.0
+        self.factor[:, rows] = 1.0
+        self.quiet[rows] = 0
 
     def hold(self, row: int) -> None:
         """Take the bins that are not yet part of the background out of it: a burst is no background."""
         self.factor[:, row] = 0.0
-        self.score[row] = self.observed[row] = self.expected[row] = 0.0
+        self.score[row] = self.peak[row] = self.observed[row] = self.expected[row] = 0.0
 
     def settle(self, row: int, rate: float) -> None:
         """Make `rate` (orders per bin) the expected one."""
@@ -174,9 +175,7 @@ class Streams:
         """Return the overdispersion c of rows: counts at rate λ have variance λ + cλ²."""
         return np.clip(self.excess[rows] / self.mass[rows], CLUMPING_LEAST, CLUMPING_MOST)
 
-    def step(
-        self, rows: Rows, counts: Floats, factors: Floats, bin_end: int, head: int, witness: Floats | None = None
-    ) -> tuple[Floats, Floats]:
+    def step(self, rows: Rows, counts: Floats, factors: Floats, bin_end: int, head: int) -> tuple[Floats, Floats]:
         """Take one bin of the given rows into account.
 
         Parameters
@@ -187,8 +186,6 @@ class Streams:
             End of the bin, ms.
         head
             Number of bins observed before this one; it points into the guard.
-        witness
-            Evidence in nats from elsewhere, per row.
 
         Returns
         -------
@@ -201,10 +198,9 @@ class Streams:
         rate = base * factors
         gain = np.log1p(clumping * (constants.ratio - 1.0) * rate / (1.0 + clumping * rate))
         score = self.score[rows] + counts * (math.log(constants.ratio) - gain) - gain / clumping
-        if witness is not None:
-            score = score + witness
         speaks = (score > 0.0) & (self.weight[rows] >= constants.warm)
-        self.score[rows] = np.where(speaks, score, 0.0)
+        self.score[rows] = score = np.where(speaks, score, 0.0)
+        self.peak[rows] = np.where(speaks, np.maximum(self.peak[rows], score), 0.0)
         self.observed[rows] = np.where(speaks, self.observed[rows] + counts, 0.0)
         self.expected[rows] = np.where(speaks, self.expected[rows] + rate, 0.0)
         self.started_at[rows] = np.where(speaks, self.started_at[rows], bin_end)

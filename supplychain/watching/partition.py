@@ -17,6 +17,7 @@ from supplychain.domain.errors import InvalidInputError
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Tuning
 from supplychain.domain.units import EARLIEST, HOUR, LATEST, SECOND, floor_to
+from supplychain.messages.audience import BIN, GRACE
 from supplychain.messages.v1 import Audience, Sale, SaleKind
 from supplychain.watching import intake, restore
 from supplychain.watching import snapshot as stored
@@ -278,14 +279,25 @@ class PartitionWatch:
         return cues
 
     def engage(self, samples: Iterable[Audience]) -> None:
-        """Hear what the crowd of rooms shows; it shortens the delay of spikes, see `crowd`.
+        """Hear what the crowds of rooms show; it shortens the delay of spikes, see `crowd`.
 
-        A sample counts for the bin that ends with it, and only if it is here before that bin is judged: where verdicts must be
-        repeatable, hand over the samples up to a time before the sales of that time.
+        A sample counts for the bin that ends with it, and only if it is here before that bin is judged: hand over what
+        `listens` asks for before the records that bring the watermark there.
         """
         for sample in samples:
             if EARLIEST <= sample.at <= LATEST:
                 self.spikes.hear(sample)
+
+    def listens(self, until: int) -> tuple[int, int]:
+        """Return from where to where bins end whose samples are wanted before the watermark goes to `until`.
+
+        Nothing is wanted where bins are not made of those that samples are added up in.
+        """
+        if until < 0 or self.bin_ms % BIN:
+            return 1, 0
+        last = floor_to(until - max(self.spikes.grace_ms, GRACE), self.bin_ms)
+        first = self.spikes.next_bin if self.spikes.next_bin >= 0 else last - HOUR
+        return first + BIN, last
 
     def snapshot(self) -> bytes:
         """Return the state after the last chunk: equal histories give equal bytes, wherever they were cut."""

@@ -9,8 +9,9 @@ import numpy as np
 from supplychain.watching.crowd import Crowd
 from supplychain.watching.cues import CueBook
 from supplychain.watching.detector import Rows, Streams
-from supplychain.watching.snapshot import CrowdState, CueState, DetectorState, StreamTable
+from supplychain.watching.snapshot import CrowdState, CueState, DetectorState, StreamTable, WitnessState
 from supplychain.watching.spikes import SpikeWatch
+from supplychain.watching.witness import Witnesses
 
 
 def detector_state(spikes: SpikeWatch) -> DetectorState:
@@ -58,40 +59,56 @@ def _table(spikes: SpikeWatch) -> StreamTable:
 
 
 def _crowd(crowd: Crowd) -> CrowdState:
-    names, running = sorted(crowd.rows), crowd.streams
-    rows = np.array([crowd.rows[name] for name in names], dtype=np.int64)
-    return CrowdState(
+    held = [
+        (start, stream, crowd.pending[start][stream])
+        for start in sorted(crowd.pending)
+        for stream in sorted(crowd.pending[start])
+    ]
+    return CrowdState(_witnesses(crowd.talk), _witnesses(crowd.clicks), held)
+
+
+def _witnesses(kind: Witnesses) -> WitnessState:
+    names, running = sorted(kind.rows), kind.streams
+    rows = np.array([kind.rows[name] for name in names], dtype=np.int64)
+    return WitnessState(
         names,
         _columns(running, running.FLOATS, rows, "<f8"),
         _columns(running, running.WHOLES, rows, "<i8"),
         running.held[:, rows].tobytes(),
         running.factor[:, rows].tobytes(),
-        [
-            (start, name, *crowd.pending[start][name])
-            for start in sorted(crowd.pending)
-            for name in sorted(crowd.pending[start])
-        ],
+        _columns(kind, kind.FLOATS, rows, "<f8"),
+        kind.reached[:, rows].tobytes(),
     )
 
 
-def _load_crowd(crowd: Crowd, state: CrowdState) -> None:
-    for start, name, interest, viewers in state.pending:
-        crowd.hear(name, start, interest, viewers)
-    running = crowd.streams
-    rows = np.array([crowd.streams.add(None) for _ in state.streams], dtype=np.int64)
-    crowd.rows = dict(zip(state.streams, rows.tolist(), strict=True))
-    if rows.size:
-        _load_columns(running, running.FLOATS, rows, state.numbers, "<f8")
-        _load_columns(running, running.WHOLES, rows, state.wholes, "<i8")
-        running.held[:, rows] = np.frombuffer(state.held, dtype="<f8").reshape(-1, rows.size)
-        running.factor[:, rows] = np.frombuffer(state.factor, dtype="<f8").reshape(-1, rows.size)
+def _load_crowd(spikes: SpikeWatch, state: CrowdState) -> None:
+    """Put the crowds back; the streams of orders that they speak about are there already."""
+    crowd = spikes.crowd
+    for start, stream, sample in state.pending:
+        crowd.hear(stream, start, sample)
+    rooms = [crowd.talk.add(name, spikes.room_of.setdefault(name[0], len(spikes.room_of))) for name in state.talk.names]
+    _load_witnesses(crowd.talk, np.array(rooms, dtype=np.int64), state.talk)
+    items = [crowd.add_item(name, spikes.rows[name]) for name in state.clicks.names]
+    _load_witnesses(crowd.clicks, np.array(items, dtype=np.int64), state.clicks)
 
 
-def _columns(running: Streams, names: tuple[str, ...], rows: Rows, kind: str) -> bytes:
+def _load_witnesses(kind: Witnesses, rows: Rows, state: WitnessState) -> None:
+    if not rows.size:
+        return
+    running = kind.streams
+    _load_columns(running, running.FLOATS, rows, state.numbers, "<f8")
+    _load_columns(running, running.WHOLES, rows, state.wholes, "<i8")
+    running.held[:, rows] = np.frombuffer(state.held, dtype="<f8").reshape(-1, rows.size)
+    running.factor[:, rows] = np.frombuffer(state.factor, dtype="<f8").reshape(-1, rows.size)
+    _load_columns(kind, kind.FLOATS, rows, state.lately, "<f8")
+    kind.reached[:, rows] = np.frombuffer(state.reached, dtype="<f8").reshape(-1, rows.size)
+
+
+def _columns(running: Streams | Witnesses, names: tuple[str, ...], rows: Rows, kind: str) -> bytes:
     return np.stack([getattr(running, name)[rows] for name in names]).astype(kind).tobytes()
 
 
-def _load_columns(running: Streams, names: tuple[str, ...], rows: Rows, data: bytes, kind: str) -> None:
+def _load_columns(running: Streams | Witnesses, names: tuple[str, ...], rows: Rows, data: bytes, kind: str) -> None:
     for name, values in zip(names, np.frombuffer(data, dtype=kind).reshape(len(names), -1), strict=True):
         getattr(running, name)[rows] = values
 
@@ -106,10 +123,10 @@ def load_detector(spikes: SpikeWatch, state: DetectorState, watermark: int) -> N
     spikes.observed, spikes.swept, spikes.gaps = state.observed, state.swept, state.gaps
     for start, stream, sku, orders in state.pending:
         spikes.count((stream, sku), start, orders)
-    _load_crowd(spikes.crowd, state.crowd)
     table, running = state.table, spikes.streams
     rows = np.array([spikes.add(key) for key in zip(table.streams, table.skus, strict=True)], dtype=np.int64)
     if not rows.size:
+        _load_crowd(spikes, state.crowd)
         return
     _load_columns(running, running.FLOATS, rows, table.numbers, "<f8")
     _load_columns(running, running.WHOLES, rows, table.wholes, "<i8")
@@ -120,7 +137,8 @@ def load_detector(spikes: SpikeWatch, state: DetectorState, watermark: int) -> N
         running.factor[:, alert] = np.frombuffer(table.factor, dtype=kind).reshape(-1, alert.size)
     spikes.bursts = {int(rows[at]): burst for at, burst in table.bursts}
     spikes.awake = np.array([row for row in alert.tolist() if row not in spikes.bursts], dtype=np.int64)
-    spikes.is_awake = set(spikes.awake.tolist())
+    spikes.up[alert] = True
+    _load_crowd(spikes, state.crowd)
 
 
 def cue_state(cues: CueBook) -> CueState:

@@ -9,9 +9,10 @@ import msgspec
 from supplychain.domain.errors import InvalidInputError
 from supplychain.watching.ahead import AheadState
 from supplychain.watching.burst import Burst
+from supplychain.watching.crowd import Sample
 from supplychain.watching.cues import Tally
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 class StreamTable(msgspec.Struct, array_like=True):
@@ -31,15 +32,24 @@ class StreamTable(msgspec.Struct, array_like=True):
     bursts: list[tuple[int, Burst]] = []
 
 
-class CrowdState(msgspec.Struct, array_like=True):
-    """The interest of rooms, sorted by name, as packed columns, and samples whose bins are not judged yet."""
+class WitnessState(msgspec.Struct, array_like=True):
+    """Witnesses, sorted by name, as packed columns: their streams, how high they were lately and use to be."""
 
-    streams: list[str] = []
+    names: list[tuple[str, str]] = []
     numbers: bytes = b""
     wholes: bytes = b""
     held: bytes = b""
     factor: bytes = b""
-    pending: list[tuple[int, str, int, int]] = []
+    lately: bytes = b""
+    reached: bytes = b""
+
+
+class CrowdState(msgspec.Struct, array_like=True):
+    """The crowds of rooms, and samples whose bins are not judged yet."""
+
+    talk: WitnessState = msgspec.field(default_factory=WitnessState)
+    clicks: WitnessState = msgspec.field(default_factory=WitnessState)
+    pending: list[tuple[int, str, Sample]] = []
 
 
 class DetectorState(msgspec.Struct, array_like=True):

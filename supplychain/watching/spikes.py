@@ -16,13 +16,14 @@ from supplychain.domain.tuning import Detector as DetectorTuning
 from supplychain.domain.units import HOUR, SECOND, floor_to
 from supplychain.messages.v1 import Audience
 from supplychain.watching.burst import Burst
-from supplychain.watching.crowd import Crowd
+from supplychain.watching.crowd import Crowd, Sample
 from supplychain.watching.delta import PlannedSlot, Spike, SpikeEnd
 from supplychain.watching.detector import Constants, Floats, Rows, Streams
 from supplychain.watching.intake import FAR
 from supplychain.watching.schedule import ItemPlan, item_plan, usual_rate
 from supplychain.watching.sessions import Scope, SessionBook
 from supplychain.watching.thresholds import ThresholdTable
+from supplychain.watching.witness import Heard
 
 GAP_BINS = 12
 """A watermark that leaps over more bins than this, with nothing in between, has leapt over a silent source."""
@@ -30,8 +31,9 @@ FULL_SHARE = 0.2
 """Orders per bin from which on an item has a full share of its room's false alarms; slower items have less, since no
 threshold would let a burst of theirs be seen early."""
 LEAST_SHARE = 0.1
-LEAST_RISE = 1.2
-"""Orders over expected ones below which no crowd makes a burst."""
+LEAST_ORDERS = 2.0
+MOST_TRUST = 1_000.0
+"""No crowd gives more."""
 MOST_HEARD = 10**9
 FORGET_AFTER = 24 * HOUR
 """Streams asleep for so long are forgotten."""
@@ -78,6 +80,7 @@ class SpikeWatch:
         self.alarms_per_bin = tuning.false_alarms_per_hour * self.bin_ms / HOUR
         # Each item's share of the false alarms is at most the whole, so no threshold is lower than this.
         self.bound = table.bound(self.alarms_per_bin)
+        self.least = table.bound(self.alarms_per_bin * MOST_TRUST)
         self.constants = Constants.of(tuning)
         self.shape = [float(self.bin_ms), float(tuning.half_life_seconds), float(tuning.guard_bins)]
         self.streams = Streams(self.constants)
@@ -89,7 +92,7 @@ class SpikeWatch:
         self.factors: Floats = np.ones(16)
         self.steady_until: Rows = np.zeros(16, dtype=np.int64)
         self.awake: Rows = np.zeros(0, dtype=np.int64)
-        self.is_awake: set[int] = set()
+        self.up = np.zeros(16, dtype=np.bool_)
         self.bursts: dict[int, Burst] = {}
         self.pending: dict[int, dict[Key, int]] = {}
         self.gaps: list[tuple[int, int]] = []
@@ -115,17 +118,20 @@ class SpikeWatch:
     def hear(self, sample: Audience) -> None:
         """Hold an audience sample for the bin that ends with it.
 
-        A bin that is judged already hears nothing more; before the first sale, or far ahead of time, nothing is held.
+        A bin that is judged already hears nothing more.
         """
         bin_start = floor_to(sample.at - 1, self.bin_ms)
-        if 0 <= self.next_bin <= bin_start < self.next_bin + HOUR:
+        if self.next_bin <= bin_start:
             stream = self.book.resolve(sample.session_id, sample.room_id, "", sample.at - 1).stream
-            interest = min(max(sample.clicks, 0) + max(sample.comments, 0), MOST_HEARD)
-            self.crowd.hear(stream, bin_start, interest, min(max(sample.viewers, 0), MOST_HEARD))
+            by_item = sample.item_clicks or {}
+            talk = _sane(sample.comments) + (0 if by_item else _sane(sample.clicks))
+            clicks = {sku: _sane(number) for sku, number in by_item.items()}
+            self.crowd.hear(stream, bin_start, Sample(talk, _sane(sample.viewers), clicks))
 
     def late(self, key: Key, bin_start: int, orders: int) -> None:
         """Let orders of a bin that was judged already into the background."""
-        row = self._rouse(key, self.next_bin)
+        row = self.row_of(key, self.next_bin)
+        self._rouse(np.array([row]), self.next_bin)
         if row not in self.bursts:
             ago = max((self.next_bin - self.bin_ms - bin_start) // self.bin_ms, 0)
             self.streams.add_late(row, float(orders), ago, self.observed)
@@ -162,44 +168,75 @@ class SpikeWatch:
         if counts is None and not self._heard(bin_start, bin_start + self.bin_ms):
             return
         self._sweep(bin_start)
-        orders = {self._rouse(key, bin_start): number for key, number in (counts or {}).items()}
-        bin_end = bin_start + self.bin_ms
+        orders = counts or {}
+        rows = np.array([self.row_of(key, bin_start) for key in orders], dtype=np.int64)
+        numbers = np.array(list(orders.values()), dtype=np.float64)
+        said, clicked = self.crowd.sort(samples, self.room_of, self.rows)
+        self.take(bin_start, rows, numbers, said, clicked, verdicts)
+
+    def take(
+        self,
+        bin_start: int,
+        rows: Rows,
+        numbers: Floats,
+        said: Heard | None,
+        clicked: Heard | None,
+        verdicts: Verdicts,
+    ) -> None:
+        """Judge one bin.
+
+        Parameters
+        ----------
+        rows, numbers
+            Streams with orders in this bin, and how many; all others had none.
+        said, clicked
+            What was heard of the crowds of rooms, and of clicks on items.
+        """
+        self._rouse(rows, bin_start)
+        orders = np.zeros(self.streams.size)
+        orders[rows] = numbers
         running = sorted(self.bursts, key=lambda row: self.items[row].key)
-        over = [row for row in running if self._continue(row, float(orders.pop(row, 0)), bin_start, verdicts)]
+        over = [row for row in running if self._continue(row, float(orders[row]), bin_start, verdicts)]
         if self.awake.size:
-            numbers = np.zeros(self.streams.size)
-            numbers[list(orders)] = list(orders.values())
             rows = self.awake
             factors = self._factors(rows, bin_start)
-            witness = self.crowd.weigh(
-                samples, self.room_of, self.rooms[rows], self.streams.base(rows), factors, self.observed
+            trust = self.crowd.weigh(
+                said,
+                clicked,
+                len(self.room_of),
+                self.rooms[: self.streams.size],
+                rows,
+                self.streams.base(rows),
+                factors,
+                orders[rows],
+                np.array(running, dtype=np.int64),
+                self.observed,
             )
-            evidence, told = witness if witness is not None else (None, np.zeros(rows.size))
-            rate, clumping = self.streams.step(rows, numbers[rows], factors, bin_end, self.observed, evidence)
-            self._alarm(rows, rate, clumping, told, bin_start, verdicts)
-        for row in over:
-            self._watch(row)
-        for row in self.bursts:
-            self.crowd.hold(self.items[row].key[0])
+            rate, clumping = self.streams.step(rows, orders[rows], factors, bin_start + self.bin_ms, self.observed)
+            self._alarm(rows, rate, clumping, trust, bin_start, verdicts)
+        if over:
+            self.awake = np.append(self.awake, over)
         self.observed += 1
         self._lull()
 
-    def _rouse(self, key: Key, bin_start: int) -> int:
-        """Return the row of a stream, added or woken if need be."""
+    def row_of(self, key: Key, bin_start: int) -> int:
+        """Return the row of a stream; a new one is awake from `bin_start` on."""
         row = self.rows.get(key)
         if row is None:
             row = self.add(key)
-        elif row in self.is_awake or row in self.bursts:
-            return row
-        else:
-            self.streams.wake(row, self.observed - int(self.streams.slept_at[row]))
-        self.streams.started_at[row] = bin_start
-        self._watch(row)
+            self.streams.started_at[row] = bin_start
+            self.awake = np.append(self.awake, row)
+            self.up[row] = True
         return row
 
-    def _watch(self, row: int) -> None:
-        self.awake = np.append(self.awake, row)
-        self.is_awake.add(row)
+    def _rouse(self, rows: Rows, bin_start: int) -> None:
+        """Wake those of the rows that sleep."""
+        asleep = rows[~self.up[rows]]
+        if asleep.size:
+            self.streams.wake(asleep, self.observed - self.streams.slept_at[asleep])
+            self.streams.started_at[asleep] = bin_start
+            self.awake = np.append(self.awake, asleep)
+            self.up[asleep] = True
 
     def add(self, key: Key) -> int:
         """Add a stream and return its row."""
@@ -215,8 +252,10 @@ class SpikeWatch:
             self.rooms = np.concatenate((self.rooms, np.zeros_like(self.rooms)))
             self.factors = np.concatenate((self.factors, np.ones_like(self.factors)))
             self.steady_until = np.concatenate((self.steady_until, np.zeros_like(self.steady_until)))
+            self.up = np.concatenate((self.up, np.zeros_like(self.up)))
         self.factors[row], self.steady_until[row] = 1.0, 0 if plan.slots else FAR
         self.rooms[row] = self.room_of.setdefault(stream, len(self.room_of))
+        self.up[row] = False
         return row
 
     def _factors(self, rows: Rows, bin_start: int) -> Floats:
@@ -231,29 +270,25 @@ class SpikeWatch:
         return self.factors[rows]
 
     def _alarm(
-        self, rows: Rows, rate: Floats, clumping: Floats, told: Floats, bin_start: int, verdicts: Verdicts
+        self, rows: Rows, rate: Floats, clumping: Floats, trust: Floats | None, bin_start: int, verdicts: Verdicts
     ) -> None:
-        """Begin a burst for every row whose score passes its threshold.
-
-        A row of which the crowd tells `told` orders' worth besides is held to the threshold of a row that is faster by so
-        many orders and tells as much as both.
-        """
-        alike = rate + told
-        spread = np.maximum(alike / (rate / (1.0 + clumping * rate) + told) - 1.0, 0.0) / alike
-        # The crowd alone makes no burst: the orders must have risen too.
-        risen = self.streams.observed[rows] > LEAST_RISE * self.streams.expected[rows]
-        close = np.flatnonzero(risen & (self.streams.score[rows] > np.interp(np.log(alike), *self.bound)))
+        """Begin a burst for every row whose score passes its threshold; `trust` weighs the false alarms of each row."""
+        bound = self.bound if trust is None or trust.max() <= 1.0 else self.least
+        # One order is no burst, whatever the crowd does.
+        several = self.streams.observed[rows] >= LEAST_ORDERS
+        close = np.flatnonzero(several & (self.streams.score[rows] > np.interp(np.log(rate), *bound)))
         if not close.size:
             return
         weights = np.clip(rate / FULL_SHARE, LEAST_SHARE, 1.0)
         shares = np.bincount(self.rooms[rows], weights, minlength=len(self.room_of))
         for row, burst in self.bursts.items():
             shares[self.rooms[row]] += min(max(burst.base / FULL_SHARE, LEAST_SHARE), 1.0)
-        # Crowd and orders drift together, so two witnesses err together more often than their evidence says. Measured on
-        # quiet rooms: by a fifth, and more where the crowd tells more.
-        err = np.where(told > 0.0, 1.2 + told / 8.0, 1.0)
-        wanted = self.alarms_per_bin * weights[close] / (err[close] * shares[self.rooms[rows[close]]])
-        thresholds = self.table.many(alike[close], spread[close], wanted)
+        wanted = self.alarms_per_bin * weights[close] / shares[self.rooms[rows[close]]]
+        if trust is not None:
+            # What was high before the crowd was is no news: it must rise on while the crowd is.
+            rising = self.streams.score[rows[close]] >= self.streams.peak[rows[close]]
+            wanted = wanted * np.where(rising, trust[close], np.minimum(trust[close], 1.0))
+        thresholds = self.table.many(rate[close], clumping[close], wanted)
         over = np.flatnonzero(self.streams.score[rows[close]] > thresholds).tolist()
         begun = []
         for at in sorted(over, key=lambda at: self.items[int(rows[close[at]])].key):
@@ -262,7 +297,6 @@ class SpikeWatch:
             verdicts.spikes.append(self._begin(row, float(thresholds[at]), dispersion, bin_start))
             begun.append(row)
         if begun:
-            self.is_awake.difference_update(begun)
             self.awake = rows[~np.isin(rows, begun)]
 
     def _begin(self, row: int, threshold: float, dispersion: float, bin_start: int) -> Spike:
@@ -343,7 +377,7 @@ class SpikeWatch:
         if tired.any():
             rows = self.awake[tired]
             self.streams.slept_at[rows] = self.observed
-            self.is_awake.difference_update(rows.tolist())
+            self.up[rows] = False
             self.awake = self.awake[~tired]
 
     def _sweep(self, bin_start: int) -> None:
@@ -354,7 +388,11 @@ class SpikeWatch:
         self.swept = hour
         limit = self.observed - FORGET_AFTER // self.bin_ms
         for key, row in list(self.rows.items()):
-            if row not in self.is_awake and row not in self.bursts and self.streams.slept_at[row] < limit:
+            if not self.up[row] and self.streams.slept_at[row] < limit:
                 del self.rows[key], self.items[row]
                 self.streams.drop(row)
-        self.crowd.keep({stream for stream, _ in self.rows})
+        self.crowd.keep({stream for stream, _ in self.rows}, set(self.rows))
+
+
+def _sane(count: int) -> int:
+    return min(max(count, 0), MOST_HEARD)

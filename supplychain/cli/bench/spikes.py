@@ -21,7 +21,8 @@ from supplychain.domain.errors import InvalidInputError
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Detector as DetectorTuning
 from supplychain.domain.units import DAY, MINUTE, SECOND, floor_to, parse_iso
-from supplychain.watching.arena import START, Arena, Interest, Lift
+from supplychain.watching.arena import START, Arena, Lift
+from supplychain.watching.onlookers import Interest
 from supplychain.watching.sessions import SessionBook
 from supplychain.watching.spikes import SpikeWatch, Verdicts
 from supplychain.watching.table import SHIPPED

@@ -152,24 +152,36 @@ def test_impossible_reports_become_dead_letters_and_their_neighbours_count(servi
 
 def test_engagement_is_summed_by_bin_and_shows_are_kept_once(services: Services) -> None:
     first = [
-        Audience("room", ON_AIR + 100, 50, comments=3, likes=10),
-        Audience("room", ON_AIR + 4_900, 70, comments=1),
-        Audience("room", ON_AIR + 5_000, 90),
+        Audience("room", ON_AIR + 100, 50, comments=3, likes=10, clicks=7, item_clicks={"A": 5, "B": 2}),
+        Audience("room", ON_AIR + 5_000, 70, comments=1, clicks=4, item_clicks={"A": 4}),
+        Audience("room", ON_AIR + 5_001, 90),
         Pitch("room", ON_AIR, "A", started=True),
         Audience("room", ON_AIR, -1),
+        Audience("room", ON_AIR, 1, item_clicks={"A": -1}),
+        Audience("room", ON_AIR, 1, clicks=2_000_000_000),
     ]
     second = [
         Audience("room", ON_AIR + 200, 30, likes=1),
         FlashOffer("room", ON_AIR, "A", started=True, price_minor=900),
         Pitch("room", ON_AIR, "A", started=True),
         Tick(ON_AIR + MINUTE),
+        Audience("room", ON_AIR + MINUTE - 5_000, 3_000),
     ]
     _play(services, EngagementAgent, first, second, again=1)
-    rows = _table(services, "SELECT bin_start, samples, viewers, comments, likes FROM audience ORDER BY bin_start")
-    assert rows == [(ON_AIR, 3, 150, 4, 11), (ON_AIR + 5_000, 1, 90, 0, 0)]
+    rows = _table(
+        services, "SELECT bin_start, samples, viewers, comments, likes, clicks FROM audience ORDER BY bin_start"
+    )
+    assert rows == [(ON_AIR, 3, 150, 4, 11, 11), (ON_AIR + 5_000, 1, 90, 0, 0, 0)]
+    assert services.work.heard(ON_AIR, ON_AIR + 5_000) == [
+        Audience("room", ON_AIR + 5_000, 50, comments=4, likes=11, clicks=11, item_clicks={"A": 9, "B": 2})
+    ]
+    assert services.work.heard(ON_AIR + 5_001, ON_AIR + 5_000) == []
     shows = _table(services, "SELECT kind, sku, started, price_minor FROM show_events ORDER BY kind")
     assert shows == [("flash_offer", "A", 1, 900), ("pitch", "A", 1, None)]
-    assert _table(services, "SELECT reason FROM dead_letters") == [("impossible",)]
+    assert _table(services, "SELECT reason FROM dead_letters") == [("impossible",)] * 3
+    counted = {(bucket, reason): n for bucket, reason, n in _table(services, "SELECT bucket, reason, events FROM counts")}
+    assert counted["excluded", "late_sample"] == 1, "its bin was closed by the tick before it"
+    assert counted["received", ""] == counted["counted", ""] + 1 + 3
 
 
 def _cue(at: int, orders: dict[str, int], units: dict[str, int] | None = None, **changes: Any) -> ForecastCue:

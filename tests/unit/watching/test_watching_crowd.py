@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import random
 
-from supplychain.domain.tuning import Tuning
+from supplychain.domain.tuning import Detector, Planning, Tuning
 from supplychain.messages.v1 import Audience, Sale, Tick
 from supplychain.watching import ChunkDelta, PartitionWatch
-from tests.unit.watching.watching_rig import CATALOGUE, HOUR, SECOND, T0, records, steady, watch
+from tests.unit.watching.watching_rig import CATALOGUE, SECOND, T0, records, steady, watch
 
 QUIET = dict.fromkeys(range(0, 2_000, 5), 1)
 BURST = QUIET | dict.fromkeys(range(600, 720, 5), 3)
 
 
 def sample(second: int, clicks: int, viewers: int = 1_000, **changes: object) -> Audience:
-    values: dict[str, object] = {"room_id": "room", "at": T0 + second * SECOND, "viewers": viewers, "clicks": clicks}
+    values: dict[str, object] = {
+        "room_id": "room",
+        "at": T0 + second * SECOND,
+        "viewers": viewers,
+        "clicks": clicks,
+        "item_clicks": {"A": clicks},
+    }
     return Audience(**{**values, **changes})  # type: ignore[arg-type]  # a test's free hand with fields
 
 
 def crowd(clicks: dict[int, int], noise: int = 3, viewers: dict[int, int] | None = None) -> list[Audience]:
-    """Samples every five seconds: twelve clicks a bin, or as many as given."""
+    """Samples every five seconds: twelve clicks a bin on item A, or as many as given."""
     chance = random.Random(4)
     return [
         sample(
@@ -82,14 +88,45 @@ def test_a_restart_in_the_middle_changes_nothing() -> None:
         assert judged(show(steady(1_000, BURST), samples, restart_at=at)) == judged(whole)
 
 
-def test_samples_out_of_time_are_not_held() -> None:
+def test_clicks_that_only_echo_orders_are_no_news() -> None:
+    """A crowd that clicks twelve times on every order, and never else, says what the orders say."""
+    chance = random.Random(11)
+    quiet = {second: chance.choice((0, 0, 1, 1, 2, 2)) for second in range(0, 6_000, 5)}
+    echo = [sample(second + 5, 12 * orders) for second, orders in quiet.items()]
     one = watch()
-    one.engage([sample(5, 1)])
+    for start in range(0, 6_000, 5):
+        one.engage(each for each in echo if each.at == T0 + (start + 5) * SECOND)
+        one.apply(records([event for event in steady(5, quiet, start)]))
+    clicks = one.spikes.crowd.clicks
+    row = clicks.rows["L1", "A"]
+    assert clicks.along[row] / clicks.moved[row] > 9.0
+    assert abs(clicks.surplus[row]) < 3.0 * clicks.spread[row] ** 0.5
+
+
+def test_comments_of_a_room_have_less_to_say_than_clicks_on_the_item() -> None:
+    talk = [sample(second + 5, 0, comments=12, item_clicks=None) for second in range(0, 600, 5)]
+    talk += [sample(second + 5, 0, comments=60, item_clicks=None) for second in range(600, 720, 5)]
+    alone = judged(show(steady(1_000, BURST), []))
+    clicks = judged(show(steady(1_000, BURST), crowd(dict.fromkeys(range(600, 720, 5), 60))))
+    assert clicks[0] <= judged(show(steady(1_000, BURST), talk))[0] <= alone[0]
+
+
+def test_samples_of_judged_bins_are_not_held() -> None:
+    one = watch()
     one.apply(records(steady(60)))
-    one.engage(
-        [sample(5, 1), sample(3 * HOUR // SECOND, 1), Audience("room", at=10**30, viewers=1), sample(70, 10**30)]
-    )
+    one.engage([sample(5, 1), Audience("room", at=10**30, viewers=1), sample(70, 10**30)])
     assert list(one.spikes.crowd.pending) == [T0 + 65 * SECOND]
     one.snapshot()
     one.apply(records([Tick(at=T0 + 200 * SECOND)]))
     assert one.spikes.crowd.pending == {}
+
+
+def test_what_is_listened_for_are_the_bins_judged_next() -> None:
+    one = watch()
+    assert one.listens(-1) == (1, 0)
+    one.apply(records(steady(61)))
+    assert one.listens(T0 + 76 * SECOND) == (T0 + 60 * SECOND, T0 + 75 * SECOND)
+    one.apply(records([Tick(at=T0 + 76 * SECOND)]))
+    assert one.listens(T0 + 76 * SECOND)[0] > one.listens(T0 + 76 * SECOND)[1], "all of them are judged"
+    other = watch(Tuning(detector=Detector(bin_seconds=3), planning=Planning(cut_seconds=3)))
+    assert other.listens(T0 + 76 * SECOND) == (1, 0), "samples are added up in bins of five seconds"

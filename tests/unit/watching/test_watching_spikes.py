@@ -191,7 +191,7 @@ def test_sleeping_equals_empty_bins() -> None:
             streams.step(rows, np.array([count]), np.ones(1), at, at)
     for at in range(140, 190):
         stepped.step(rows, np.zeros(1), np.ones(1), at, at)
-    slept.wake(0, 50)
+    slept.wake(np.array([0]), np.array([50]))
     assert slept.background[0] == pytest.approx(stepped.background[0])
     assert slept.weight[0] == pytest.approx(stepped.weight[0])
     assert slept.score[0] == stepped.score[0] == 0.0

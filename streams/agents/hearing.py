@@ -1,0 +1,80 @@
+"""What the crowds of rooms showed, for the watcher of sales: waited for, within reason, and read from the database.
+
+Sales and engagement are partitions of two topics, and which is read first is chance. So before the bins up to a tick are
+judged, the watcher waits until the engagement partitions have passed that tick; samples that come later are not kept, and
+what is read is the same in every replay. Against a wall clock nothing waits long: engagement is lossy, and spikes are not to
+wait for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import Final
+
+import msgspec
+
+from supplychain.bootstrap import Services
+from supplychain.domain.errors import UnavailableError
+from supplychain.domain.units import EARLIEST, LATEST
+from supplychain.messages.codec import SALES_DECODER
+from supplychain.messages.topics import ENGAGEMENT
+from supplychain.messages.v1 import Tick
+from supplychain.telemetry import log
+
+_log = log(__name__)
+_LOOK_SECONDS: Final = 0.005
+_LIVE_SECONDS: Final = 0.25
+_REPLAY_SECONDS: Final = 30.0
+_TICK_BYTES: Final = 128
+
+
+def last_tick(values: Sequence[bytes | None]) -> int:
+    """Return the time of the last possible tick among records, -1 without one."""
+    for value in reversed(values):
+        if value is None or len(value) > _TICK_BYTES or b"tick" not in value:
+            continue
+        try:
+            payload = SALES_DECODER.decode(value)
+        except msgspec.DecodeError:
+            continue
+        if isinstance(payload, Tick) and EARLIEST <= payload.at <= LATEST:
+            return payload.at
+    return -1
+
+
+class Hearing:
+    """Waits for the engagement partitions; one for all partitions of sales of a worker."""
+
+    def __init__(self, services: Services, executor: Executor) -> None:
+        self._services = services
+        self._executor = executor
+        self._patience = _REPLAY_SECONDS if services.settings.clock == "ticks" else _LIVE_SECONDS
+        self._passed = -1
+        self._given_up = -1
+
+    async def wait(self, until: int) -> None:
+        """Return when every engagement partition that is in use has passed `until`, or patience is at its end.
+
+        One that is behind is not waited for again before it has moved.
+        """
+        deadline = time.monotonic() + self._patience
+        while self._passed < until:
+            try:
+                passed = await asyncio.get_running_loop().run_in_executor(self._executor, self._look)
+            except UnavailableError:
+                return
+            if passed is None or passed >= until or passed == self._given_up:
+                return
+            if time.monotonic() > deadline:
+                self._given_up = passed
+                _log.warning("engagement is behind, spikes do without", until=until, passed=passed)
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
+    def _look(self) -> int | None:
+        marks = self._services.partitions.watermarks(ENGAGEMENT.name)
+        self._passed = min(marks, default=-1)
+        return self._passed if marks else None
