@@ -10,7 +10,10 @@ from supplychain.bootstrap import Services
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Tuning
 from supplychain.planning.lessons import learned
+from supplychain.watching.detector import shape_of
 from supplychain.watching.lines import LineTable
+from supplychain.watching.table import SHIPPED
+from supplychain.watching.thresholds import ThresholdTable
 
 _LOOK_SECONDS = 1.0
 
@@ -22,9 +25,11 @@ class Versions:
     network_version: int
     tuning_version: int
     lessons_version: int
+    thresholds_version: int
     catalogue: Catalogue
     tuning: Tuning
     lines: LineTable
+    thresholds: ThresholdTable
     predictor: Predictor
 
 
@@ -50,12 +55,18 @@ class Current:
             network_version, catalogue = tx.versions.network()
             tuning_version, tuning = tx.versions.tuning()
             lessons_version, lessons = learned(tx)
+            calibrated = tx.versions.thresholds(shape_of(tuning.detector))
+        thresholds_version = calibrated[0] if calibrated else 0
         self._looked = time.monotonic()
-        active = (network_version, tuning_version, lessons_version)
+        active = (network_version, tuning_version, lessons_version, thresholds_version)
         old = self._versions
-        if old is None or (old.network_version, old.tuning_version, old.lessons_version) != active:
+        if (
+            old is None
+            or (old.network_version, old.tuning_version, old.lessons_version, old.thresholds_version) != active
+        ):
             taught = lessons.session if lessons else None
             predictor = Predictor(catalogue, tuning.forecast, tuning_version, taught, lessons_version)
-            self._versions = Versions(*active, catalogue, tuning, LineTable(catalogue), predictor)
+            table = ThresholdTable.of(calibrated[1]) if calibrated else SHIPPED
+            self._versions = Versions(*active, catalogue, tuning, LineTable(catalogue), table, predictor)
         assert self._versions is not None  # noqa: S101 - set above
         return self._versions

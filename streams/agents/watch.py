@@ -260,6 +260,7 @@ class WatchAgent:
                 partition=held.owner.partition,
                 snapshot=held.snapshot,
                 seen_blocks=held.seen,
+                table=versions.thresholds,
             )
             if old is not None:
                 held.watch.seen = old.seen

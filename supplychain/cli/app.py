@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from supplychain import __version__
-from supplychain.cli import admin, deadletters, demo, forecast, network, plan, record, replay, serve, tuning
+from supplychain.cli import admin, calibrate, deadletters, demo, forecast, network, plan, record, replay, serve, tuning
 from supplychain.cli.bench import commands as bench
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("status")(admin.status)
 app.add_typer(plan.app, name="plan")
 app.add_typer(tuning.app, name="tuning")
 app.add_typer(forecast.app, name="forecast")
+app.add_typer(calibrate.app, name="calibrate")
 app.add_typer(network.app, name="network")
 app.add_typer(deadletters.app, name="deadletters")
 app.add_typer(admin.app, name="admin")

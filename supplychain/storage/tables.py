@@ -40,6 +40,7 @@ from supplychain.storage.version_tables import (
     priors,
     shelf_forecasts,
     shelf_scores,
+    thresholds,
     tunings,
 )
 
@@ -78,6 +79,7 @@ __all__ = [
     "signals",
     "spikes",
     "stock_log",
+    "thresholds",
     "tunings",
     "windows",
 ]

@@ -51,6 +51,17 @@ lessons = Table(
     UniqueConstraint("digest"),
 )
 
+thresholds = Table(
+    "thresholds",
+    metadata,
+    Column("version", Serial, primary_key=True),
+    label("shape"),
+    Column("body", JSON, nullable=False),
+    label("author"),
+    Column("reason", Text, nullable=False),
+    moment("created_wall"),
+)
+
 active = Table(
     "active",
     metadata,

@@ -151,7 +151,6 @@ class StreamWork:
             add_dead_letters(connection, progress.owner, letters, wall)
             add_counts(connection, progress.owner, counted)
 
-
     def heard(self, since: int, until: int) -> list[Audience]:
         """Return what the audience showed in the bins from `since` on that end by `until`, one sample a room and bin."""
         if since > until:

@@ -71,6 +71,19 @@ class Constants:
         )
 
 
+def shape_of(tuning: DetectorTuning) -> str:
+    """Return what of a tuning gives the score its meaning: thresholds hold for one shape.
+
+    >>> shape_of(DetectorTuning())
+    'ratio 2, memory 36, guard 6, seed 20, floor 0.02'
+    """
+    memory = tuning.half_life_seconds / tuning.bin_seconds
+    return (
+        f"ratio {tuning.ratio:g}, memory {memory:g}, guard {tuning.guard_bins}, seed {tuning.seed_bins}, "
+        f"floor {tuning.minimum_rate:g}"
+    )
+
+
 def evidence(x: float, rate: float, clumping: float, ratio: float) -> float:
     """Return the log-likelihood ratio in nats that counts `x` come at `ratio` times `rate` instead of at `rate`.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -43,6 +45,24 @@ class ThresholdTable:
             raise ValueError(message)
         axes = (values, np.log(self.rates), np.asarray(self.clumpings), -np.log(self.alarms))
         object.__setattr__(self, "_axes", axes)
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> ThresholdTable:
+        """Return the table that `document` describes, the inverse of `document`.
+
+        Raises
+        ------
+        ValueError
+            If axes and values do not fit.
+        """
+        rates, clumpings, alarms = (tuple(map(float, document[name])) for name in ("rates", "clumpings", "alarms"))
+        nats = tuple(tuple(tuple(map(float, line)) for line in plane) for plane in document["nats"])
+        return cls(rates, clumpings, alarms, nats)
+
+    def document(self) -> dict[str, Any]:
+        """Return the table as nested lists."""
+        axes = {"rates": list(self.rates), "clumpings": list(self.clumpings), "alarms": list(self.alarms)}
+        return axes | {"nats": [[list(line) for line in plane] for plane in self.nats]}
 
     def bound(self, alarms: float) -> tuple[Floats, Floats]:
         """Return log rates and, for each, a threshold that no overdispersion goes below: for a first, cheap look."""

@@ -30,7 +30,9 @@ LATELY: Final = 0.87
 """Forgetting per bin of the surplus of a count."""
 LEVELS: Final = np.array([0.5, 1.0, 1.5, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 12.0])
 """Surpluses, in standard deviations, of which is counted how often they are reached."""
-USUAL: Final = np.array([0.3, 0.17, 0.088, 0.042, 0.03, 0.021, 0.015, 0.012, 0.008, 0.007, 0.005, 0.004, 0.0024, 0.0005])
+USUAL: Final = np.array(
+    [0.3, 0.17, 0.088, 0.042, 0.03, 0.021, 0.015, 0.012, 0.008, 0.007, 0.005, 0.004, 0.0024, 0.0005]
+)
 """How often that is, before a witness is known: simulated crowds with bumps."""
 USUAL_BINS: Final = 720.0
 """Weight of that, in bins."""
@@ -39,7 +41,7 @@ ECHO: Final = 1.5
 """Counts that each order beyond the expected ones brings along, before that is learned."""
 ECHO_MASS: Final = 100.0
 FLOOR: Final = 0.3
-GAIN: Final = 0.16
+GAIN: Final = 0.1
 RARE, RAREST = 0.1, 0.003
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from supplychain.cli.output import Json, pairs, show_json, table
+from supplychain.cli.output import Json, bar, pairs, show_json, table
 from supplychain.domain.errors import InvalidInputError, NotFoundError
 
 app = typer.Typer(help="Benchmarks; each prints what it measured.", no_args_is_help=True)
@@ -74,18 +76,40 @@ def optimizer(
 
 @app.command()
 def spikes(
-    rooms: Annotated[int, typer.Option(min=1, max=10_000)] = 120,
-    minutes: Annotated[int, typer.Option(min=10, max=1_440)] = 180,
-    quiet_hours: Annotated[float, typer.Option(min=1.0)] = 1_500.0,
+    quick: Annotated[bool, typer.Option("--quick", help="A tenth of the size: a first look.")] = False,
+    rate: Annotated[list[float] | None, typer.Option(help="Orders a minute; repeat.")] = None,
+    engagement: Annotated[list[str] | None, typer.Option(help="none, comments or clicks; repeat.")] = None,
+    quiet_hours: Annotated[float | None, typer.Option(help="Quiet room-hours per case.", min=1.0)] = None,
     seed: Annotated[int, typer.Option(min=0)] = 1,
+    jobs: Annotated[int, typer.Option(help="Processes.", min=1, max=64)] = 2,
     nab: Annotated[Path | None, typer.Option(help="Folder in NAB's format to score instead.")] = None,
     json: Json = False,
 ) -> None:
     """Judge the detector: share caught, delay, realised against wanted false alarms."""
+    from supplychain.cli.bench import nab as labelled
     from supplychain.cli.bench import spikes as bench
 
-    found = bench.score_nab(nab) if nab else bench.run(rooms=rooms, minutes=minutes, quiet_hours=quiet_hours, seed=seed)
-    _shown([dict(row) for row in found], "Spikes", json=json)
+    if nab:
+        found = labelled.score_nab(nab)
+    else:
+        heard = _known(engagement or ["none", "clicks"], bench.ENGAGEMENT)
+        size = replace(bench.QUICK if quick else bench.Size(), seed=seed)
+        size = replace(size, quiet_hours=quiet_hours) if quiet_hours else size
+        with bar("rooms") as progress:
+            found = list(
+                bench.run(size, per_minute=rate or bench.PER_MINUTE, engagement=heard, jobs=jobs, progress=progress)
+            )
+    if json:
+        show_json({"rows": found})
+    else:
+        _shown(found, "Spikes", json=False)
+
+
+def _known(given: list[str], known: Iterable[str]) -> list[str]:
+    unknown = [one for one in given if one not in known]
+    if unknown:
+        raise InvalidInputError(f"{unknown[0]!r} is no engagement", way_out=f"give one of {', '.join(known)}")
+    return given
 
 
 @app.command()

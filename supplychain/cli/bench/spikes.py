@@ -2,29 +2,26 @@
 
 The bench drives the very `SpikeWatch` that judges real sales, with its shipped thresholds, through simulated rooms whose
 truth is known: rates of 2.4 to 240 orders a minute that drift by up to forty percent, counts Poisson or overdispersed,
-two-minute bursts of two to ten times the rate. A delay runs from the start of a burst to the end of the bin whose judgement
-raised the alarm; the grace after it is added on a live system. Quiet rooms tell the false alarms that really happen.
+two-minute bursts of two to ten times the rate, with and without a crowd as `watching.onlookers` states it. A delay runs from
+the start of a burst to the end of the bin whose judgement raised the alarm; the grace after it is added on a live system.
+Quiet rooms tell the false alarms that really happen.
 """
 
 from __future__ import annotations
 
-import csv
-import json
 import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import pairwise, product
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import product
+from multiprocessing import get_context
 from typing import Any
 
-from supplychain.domain.errors import InvalidInputError
-from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Detector as DetectorTuning
-from supplychain.domain.units import DAY, MINUTE, SECOND, floor_to, parse_iso
+from supplychain.domain.units import MINUTE, SECOND
 from supplychain.watching.arena import START, Arena, Lift
 from supplychain.watching.onlookers import Interest
-from supplychain.watching.sessions import SessionBook
-from supplychain.watching.spikes import SpikeWatch, Verdicts
 from supplychain.watching.table import SHIPPED
 from supplychain.watching.thresholds import ThresholdTable
 
@@ -38,6 +35,8 @@ QUIET_PER_MINUTE = 0.05
 BURST_MS = 2 * MINUTE
 FIRST_BURST_MS = 40 * MINUTE
 BETWEEN_BURSTS_MS = 20 * MINUTE
+ENGAGEMENT = {"none": None, "comments": Interest(by_item=False), "clicks": Interest()}
+"""What is heard of the crowd: nothing, viewers and comments, or clicks by item besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,28 @@ class Case:
     per_minute: float
     clumping: float
     alarms_per_hour: float
-    engaged: bool = False
+    engagement: str = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is simulated.
+
+    Parameters
+    ----------
+    rooms, minutes
+        Rooms with bursts per case, a quarter of them per ratio, and how long each sells.
+    quiet_hours
+        Room-hours without a burst per case; a room of many items gets 0.4 of it, and 0.5 alarms an hour a third.
+    """
+
+    rooms: int = 200
+    minutes: int = 180
+    quiet_hours: float = 1_500.0
+    seed: int = 1
+
+
+QUICK = Size(rooms=40, quiet_hours=150.0)
 
 
 def arena(case: Case, table: ThresholdTable, *, rooms: int, minutes: int, seed: int) -> Arena:
@@ -71,7 +91,7 @@ def arena(case: Case, table: ThresholdTable, *, rooms: int, minutes: int, seed: 
     bins_per_minute = 60 // tuning.bin_seconds
     rates = [one / bins_per_minute for one in per_minute]
     bins = minutes * bins_per_minute
-    interest = Interest() if case.engaged else None
+    interest = ENGAGEMENT[case.engagement]
     return Arena(rates, case.clumping, tuning, table, rooms=rooms, bins=bins, seed=seed, interest=interest)
 
 
@@ -86,18 +106,28 @@ def bursts(rooms: int, minutes: int, bin_ms: int) -> list[Lift]:
     ]
 
 
-def false_alarms(case: Case, *, rooms: int, minutes: int, seed: int, table: ThresholdTable = SHIPPED) -> float:
-    """Return the alarms per room-hour in quiet rooms."""
-    quiet = arena(case, table, rooms=rooms, minutes=minutes, seed=seed)
-    return len(quiet.run().spikes) / (rooms * minutes / 60.0)
+def false_alarms(case: Case, size: Size, table: ThresholdTable = SHIPPED) -> tuple[int, float]:
+    """Return the alarms in quiet rooms, and the room-hours."""
+    hours = size.quiet_hours * (0.4 if case.layout.items > 1 else 1.0) / (3.0 if case.alarms_per_hour > 0.3 else 1.0)
+    rooms = max(round(hours * 60.0 / size.minutes), 1)
+    quiet = arena(case, table, rooms=rooms, minutes=size.minutes, seed=size.seed + 1)
+    return len(quiet.run().spikes), rooms * size.minutes / 60.0
 
 
-def delays(
-    case: Case, *, rooms: int, minutes: int, seed: int, table: ThresholdTable = SHIPPED
-) -> dict[float, list[float]]:
+def false_alarms_of(
+    tuning: DetectorTuning, table: ThresholdTable, per_bin: float, clumping: float, *, rooms: int, seed: int
+) -> tuple[int, float]:
+    """Return the alarms in quiet rooms of one item that sells `per_bin` orders a bin, and the room-hours, three a room."""
+    bins = 3 * 3_600 // tuning.bin_seconds
+    quiet = Arena((per_bin,), clumping, tuning, table, rooms=rooms, bins=bins, seed=seed)
+    return len(quiet.run().spikes), 3.0 * rooms
+
+
+def delays(case: Case, size: Size, table: ThresholdTable = SHIPPED) -> dict[float, list[float]]:
     """Return, per ratio, the delay in seconds of each burst, infinite for a burst that was not caught while it ran."""
-    busy = arena(case, table, rooms=rooms, minutes=minutes, seed=seed)
-    lifts = bursts(rooms, minutes, busy.bin_ms)
+    rooms = max(size.rooms * 2 // 5, len(RATIOS)) if case.layout.items > 1 else size.rooms
+    busy = arena(case, table, rooms=rooms, minutes=size.minutes, seed=size.seed)
+    lifts = bursts(rooms, size.minutes, busy.bin_ms)
     raised: dict[str, list[int]] = {}
     for spike in busy.run(lifts).spikes:
         if spike.sku == "S0":
@@ -109,47 +139,45 @@ def delays(
     return found
 
 
+def measure(case: Case, size: Size, table: ThresholdTable = SHIPPED) -> list[dict[str, Any]]:
+    """Return a row per ratio."""
+    alarms, hours = false_alarms(case, size, table)
+    found = delays(case, size, table)
+    return [_row(case, ratio, found[ratio], alarms, hours) for ratio in RATIOS]
+
+
 def run(
+    size: Size = Size(),
     *,
-    rooms: int = 120,
-    minutes: int = 180,
-    quiet_hours: float = 1_500.0,
-    seed: int = 1,
     layouts: Sequence[Layout] = LAYOUTS,
     per_minute: Sequence[float] = PER_MINUTE,
     clumpings: Sequence[float] = CLUMPINGS,
     alarms_per_hour: Sequence[float] = ALARMS_PER_HOUR,
-    engaged: Sequence[bool] = (False, True),
-    table: ThresholdTable = SHIPPED,
-) -> Iterator[dict[str, object]]:
-    """Measure every case and yield a row per case and ratio as it is done.
-
-    Parameters
-    ----------
-    rooms, minutes
-        Rooms with bursts per case, a quarter of them per ratio, and how long each sells.
-    quiet_hours
-        Room-hours without a burst per case at 0.1 false alarms an hour; a room of many items gets a quarter.
-    """
-    cases = (Case(*one) for one in product(layouts, per_minute, clumpings, alarms_per_hour, engaged))
-    for case in cases:
-        hours = quiet_hours / (4.0 if case.layout.items > 1 else 1.0)
-        quiet = max(int(hours * 60.0 / minutes), 1)
-        realised = false_alarms(case, rooms=quiet, minutes=minutes, seed=seed + 1, table=table)
-        found = delays(case, rooms=rooms, minutes=minutes, seed=seed, table=table)
-        yield from (_row(case, ratio, found[ratio], realised) for ratio in RATIOS)
+    engagement: Sequence[str] = ("none", "clicks"),
+    jobs: int = 1,
+    progress: Callable[[float], None] = lambda _: None,
+) -> Iterator[dict[str, Any]]:
+    """Measure every case, `jobs` at a time, and yield a row per case and ratio; `progress` is told the share done."""
+    cases = [Case(*one) for one in product(layouts, per_minute, clumpings, alarms_per_hour, engagement)]
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        todo = partial(measure, size=size)
+        for done, rows in enumerate(map(todo, cases) if jobs == 1 else pool.map(todo, cases), start=1):
+            progress(done / len(cases))
+            yield from rows
 
 
-def _row(case: Case, ratio: float, seconds: list[float], realised: float) -> dict[str, object]:
+def _row(case: Case, ratio: float, seconds: list[float], alarms: int, hours: float) -> dict[str, Any]:
     caught = [one for one in seconds if math.isfinite(one)]
     return {
         "layout": case.layout.name,
         "orders_per_minute": case.per_minute,
         "clumping": case.clumping,
-        "engagement": case.engaged,
+        "engagement": case.engagement,
         "ratio": ratio,
         "alarms_per_hour_wanted": case.alarms_per_hour,
-        "alarms_per_hour": round(realised, 3),
+        "alarms_per_hour": round(alarms / hours, 3),
+        "alarms_seen": alarms,
+        "realised_over_wanted": round(alarms / hours / case.alarms_per_hour, 2),
         "bursts": len(seconds),
         "caught": round(len(caught) / len(seconds), 3),
         "delay_median_seconds": _rank(seconds, 0.5),
@@ -161,97 +189,3 @@ def _rank(seconds: list[float], share: float) -> float | None:
     """Return the delay within which `share` of all bursts were caught, None if fewer were caught."""
     value = sorted(seconds)[min(math.ceil(share * len(seconds)) - 1, len(seconds) - 1)]
     return value if math.isfinite(value) else None
-
-
-def score_nab(directory: Path, *, alarms_per_day: float = 0.2) -> list[dict[str, object]]:
-    """Score the detector on series in NAB's format, one row per labelled file and one for all.
-
-    Values are taken as counts. The memory of the background is as many bins as by default, whatever the cadence; thresholds
-    are the shipped ones and see no label. As in NAB, the first fifteen percent of a file count neither way; a window is
-    caught by an alarm inside it, and an alarm outside all windows is false.
-
-    Parameters
-    ----------
-    directory
-        Holds CSV files with a header and rows `timestamp,value`, anywhere below, and one `combined_windows.json` that names
-        files by their relative path with [first, last] times of their windows.
-    alarms_per_day
-        Wanted false alarms per day.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no such label file, a labelled file is missing, or a row cannot be read.
-    """
-    found = sorted(directory.rglob("combined_windows.json"))
-    if not found:
-        detail = f"{directory} holds no combined_windows.json"
-        raise InvalidInputError(detail, way_out="give the folder of a NAB checkout, data and labels")
-    labels: dict[str, list[tuple[str, str]]] = json.loads(found[0].read_text())
-    files = {path.as_posix(): path for path in sorted(directory.rglob("*.csv"))}
-    rows = []
-    for name, windows in sorted(labels.items()):
-        path = next((path for key, path in files.items() if key.endswith("/" + name)), None)
-        if path is None:
-            detail = f"{name} is labelled, but no such file is below {directory}"
-            raise InvalidInputError(detail, way_out="keep data beside labels, or shorten the labels")
-        rows.append(_score_file(name, _series(path), [(_at(one), _at(two)) for one, two in windows], alarms_per_day))
-    total = {key: sum(row[key] for row in rows) for key in ("windows", "caught", "false_alarms", "days")}
-    rows.append({"file": "all", **total})
-    return [
-        {**row, "days": round(row["days"], 2), "false_per_day": round(row["false_alarms"] / max(row["days"], 1e-9), 3)}
-        for row in rows
-    ]
-
-
-def _series(path: Path) -> list[tuple[int, int]]:
-    """Read a CSV of times and values; negative values count as none."""
-    series = []
-    with path.open(newline="") as lines:
-        for number, row in enumerate(csv.reader(lines), start=1):
-            if number == 1 or not row:
-                continue
-            try:
-                series.append((_at(row[0]), max(round(float(row[1])), 0)))
-            except (ValueError, IndexError, OverflowError) as fault:
-                detail = f"{path}, line {number}: {fault}"
-                raise InvalidInputError(detail, way_out="write `timestamp,value`") from fault
-    return sorted(series)
-
-
-def _at(text: str) -> int:
-    return parse_iso(text.split(".", maxsplit=1)[0])
-
-
-def _score_file(
-    name: str, series: list[tuple[int, int]], windows: list[tuple[int, int]], alarms_per_day: float
-) -> dict[str, Any]:
-    gaps = sorted(later - sooner for (sooner, _), (later, _) in pairwise(series))
-    bin_seconds = max(gaps[len(gaps) // 2] // SECOND, 1) if gaps else 1
-    defaults = DetectorTuning()
-    tuning = replace(
-        defaults,
-        bin_seconds=bin_seconds,
-        half_life_seconds=defaults.half_life_seconds // defaults.bin_seconds * bin_seconds,
-        false_alarms_per_hour=alarms_per_day / 24.0,
-    )
-    watch = SpikeWatch(SessionBook(Catalogue({}, {}, {}, {}, {}, {})), tuning, SHIPPED)
-    verdicts = Verdicts()
-    for place, (at, value) in enumerate(series):
-        start = floor_to(at, watch.bin_ms)
-        if not place:
-            watch.start(start)
-        if value:
-            watch.count(("shop:nab", name), start, value)
-        watch.advance(start + watch.bin_ms + watch.grace_ms, verdicts)
-    probation = series[min(int(0.15 * len(series)), 750)][0] if series else 0
-    alarms = [spike.judged_at - watch.grace_ms - watch.bin_ms for spike in verdicts.spikes]
-    alarms = [at for at in alarms if at >= probation]
-    scored = [(first, last) for first, last in windows if last >= probation]
-    return {
-        "file": name,
-        "windows": len(scored),
-        "caught": sum(any(first <= at <= last for at in alarms) for first, last in scored),
-        "false_alarms": sum(not any(first <= at <= last for first, last in windows) for at in alarms),
-        "days": (series[-1][0] - probation) / DAY if series else 0.0,
-    }

@@ -15,7 +15,7 @@ from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Tuning, document, parse
 from supplychain.planning.ports import TuningVersion
 from supplychain.platforms.catalogue_document import catalogue_document, catalogue_from
-from supplychain.storage.tables import active, history, lessons, networks, priors, tunings
+from supplychain.storage.tables import active, history, lessons, networks, priors, thresholds, tunings
 from supplychain.storage.upserts import add_up, put
 
 _CATALOGUES: dict[tuple[int, str], Catalogue] = {}
@@ -140,6 +140,18 @@ class SqlVersions:
         """Return the daily units, in order of day."""
         columns = (history.c.day, history.c.sku, history.c.region, history.c.channel, history.c.units)
         return [tuple(row) for row in self._connection.execute(select(*columns).order_by(*columns))]
+
+    def thresholds(self, shape: str) -> tuple[int, dict[str, Any]] | None:
+        """Return number and body of the newest thresholds that were calibrated for a shape of the detector."""
+        rows = select(thresholds.c.version, thresholds.c.body).where(thresholds.c.shape == shape)
+        row = self._connection.execute(rows.order_by(thresholds.c.version.desc()).limit(1)).first()
+        return None if row is None else (row.version, row.body)
+
+    def put_thresholds(self, shape: str, body: dict[str, Any], author: str, reason: str, wall: int) -> int:
+        """Store calibrated thresholds; the newest of a shape are in use."""
+        values = {"shape": shape, "body": body, "author": author, "reason": reason, "created_wall": wall}
+        statement = insert(thresholds).values(**values).returning(thresholds.c.version)
+        return int(self._connection.execute(statement).scalar_one())
 
     def _active(self, kind: str) -> int | None:
         return self._connection.execute(select(active.c.version).where(active.c.kind == kind)).scalar()

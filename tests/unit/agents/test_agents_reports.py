@@ -179,7 +179,9 @@ def test_engagement_is_summed_by_bin_and_shows_are_kept_once(services: Services)
     shows = _table(services, "SELECT kind, sku, started, price_minor FROM show_events ORDER BY kind")
     assert shows == [("flash_offer", "A", 1, 900), ("pitch", "A", 1, None)]
     assert _table(services, "SELECT reason FROM dead_letters") == [("impossible",)] * 3
-    counted = {(bucket, reason): n for bucket, reason, n in _table(services, "SELECT bucket, reason, events FROM counts")}
+    counted = {
+        (bucket, reason): n for bucket, reason, n in _table(services, "SELECT bucket, reason, events FROM counts")
+    }
     assert counted["excluded", "late_sample"] == 1, "its bin was closed by the tick before it"
     assert counted["received", ""] == counted["counted", ""] + 1 + 3
 

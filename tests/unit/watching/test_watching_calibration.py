@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+import numpy as np
 import pytest
 
-from supplychain.cli.bench.spikes import Case, Layout, run
+from supplychain.cli.bench.spikes import Case, Layout, Size, arena, run
 from supplychain.domain.tuning import Detector
+from supplychain.watching.arena import START, Lift
 from supplychain.watching.calibration import alarms_at, calibrate, height_for, heights, peaks, render
+from supplychain.watching.crowd import Sample
+from supplychain.watching.detector import shape_of
+from supplychain.watching.restore import detector_state
+from supplychain.watching.spikes import Verdicts
 from supplychain.watching.table import SHIPPED
 from supplychain.watching.thresholds import LEAST_NATS, ThresholdTable
 
@@ -71,9 +78,7 @@ def test_a_calibration_reports_its_way_and_renders_to_a_module_that_reads_back()
 def test_the_bench_tells_what_was_caught_how_fast_and_how_many_alarms_were_false() -> None:
     rows = list(
         run(
-            rooms=8,
-            minutes=70,
-            quiet_hours=20,
+            Size(rooms=10, minutes=70, quiet_hours=20.0),
             layouts=(Layout("pair", 2, 1),),
             per_minute=(60.0,),
             clumpings=(0.0,),
@@ -81,10 +86,46 @@ def test_the_bench_tells_what_was_caught_how_fast_and_how_many_alarms_were_false
         )
     )
     assert [(row["engagement"], row["ratio"]) for row in rows] == [
-        (engaged, ratio) for engaged in (False, True) for ratio in (2.0, 3.0, 5.0, 10.0)
+        (engaged, ratio) for engaged in ("none", "clicks") for ratio in (2.0, 3.0, 5.0, 10.0)
     ]
     assert rows[3]["caught"] == rows[7]["caught"] == 1.0
     assert rows[-1]["delay_p90_seconds"] in {5.0, 10.0}
-    assert rows[0]["bursts"] == 2
-    assert isinstance(rows[0]["alarms_per_hour"], float)
-    assert Case(Layout("pair", 2, 1), 60.0, 0.0, 0.5).layout.name == rows[0]["layout"]
+    assert rows[0]["bursts"] == 1
+    assert rows[0]["alarms_seen"] == pytest.approx(rows[0]["alarms_per_hour"] * 2.333, abs=0.01)
+
+
+@pytest.mark.parametrize("heard", ["none", "comments", "clicks"])
+def test_the_detector_of_simulations_is_the_one_that_judges_real_sales(heard: str) -> None:
+    """The arena hands whole bins over as arrays; the same bins, record by record, give the same spikes and the same state."""
+    case = Case(Layout("few", 5, 2), 12.0, 0.2, 6.0, heard)
+    quick, slow = (arena(case, SHIPPED, rooms=4, minutes=50, seed=8) for _ in range(2))
+    lift = Lift(1, 6.0, START + 30 * 60_000, 120_000)
+    found = quick.run([lift])
+    verdicts = Verdicts()
+    for at in range(slow.bins):
+        now = START + at * slow.bin_ms
+        lifted = np.ones((4, 5))
+        lifted[1, 0] = 6.0 if lift.start <= now < lift.start + lift.length_ms else 1.0
+        counts = slow.null.draw(at, lifted.ravel())
+        shown = slow.show(counts)
+        for place in np.flatnonzero(counts).tolist():
+            slow.watch.count(slow.keys[place], now, int(counts[place]))
+        for room in np.flatnonzero(shown.came).tolist() if shown is not None else ():
+            assert shown is not None
+            clicks = {f"S{item}": int(n) for item, n in enumerate(shown.clicks[room]) if n} if slow.by_item else {}
+            slow.watch.crowd.hear(f"L{room}", now, Sample(int(shown.talk[room]), int(shown.viewers[room]), clicks))
+        slow.watch.advance(now + slow.bin_ms + slow.watch.grace_ms, verdicts)
+    assert len(found.spikes) > 1
+    assert verdicts == found
+    # Simulations are too short for streams to be forgotten.
+    quick.watch.swept = slow.watch.swept
+    assert msgspec.msgpack.encode(detector_state(slow.watch)) == msgspec.msgpack.encode(detector_state(quick.watch))
+
+
+def test_a_table_survives_its_document() -> None:
+    assert ThresholdTable.of(SHIPPED.document()) == SHIPPED
+
+
+def test_thresholds_hold_for_a_shape_and_not_for_a_number_of_alarms() -> None:
+    assert shape_of(TUNING) == shape_of(Detector(false_alarms_per_hour=3.0, bin_seconds=10, half_life_seconds=360))
+    assert shape_of(TUNING) != shape_of(Detector(ratio=3.0))

@@ -96,7 +96,7 @@ def test_clicks_that_only_echo_orders_are_no_news() -> None:
     one = watch()
     for start in range(0, 6_000, 5):
         one.engage(each for each in echo if each.at == T0 + (start + 5) * SECOND)
-        one.apply(records([event for event in steady(5, quiet, start)]))
+        one.apply(records(steady(5, quiet, start)))
     clicks = one.spikes.crowd.clicks
     row = clicks.rows["L1", "A"]
     assert clicks.along[row] / clicks.moved[row] > 9.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from supplychain.cli.bench.spikes import score_nab
+from supplychain.cli.bench.nab import score_nab
 from supplychain.domain.errors import InvalidInputError
 from supplychain.domain.units import iso
 

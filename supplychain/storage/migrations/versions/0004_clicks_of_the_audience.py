@@ -1,12 +1,12 @@
-"""clicks of the audience, and by item"""
+"""clicks of the audience, and by item; calibrated thresholds of the spike detector"""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -21,4 +21,14 @@ def upgrade() -> None:
         sa.Column("sku", sa.String(length=255), nullable=False),
         sa.Column("clicks", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("room", "bin_start", "sku", name=op.f("pk_item_clicks")),
+    )
+    op.create_table(
+        "thresholds",
+        sa.Column("version", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("shape", sa.String(length=255), nullable=False),
+        sa.Column("body", sa.JSON(), nullable=False),
+        sa.Column("author", sa.String(length=255), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("created_wall", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("version", name=op.f("pk_thresholds")),
     )
