@@ -15,6 +15,7 @@ from supplychain.cli.bench.spikes import false_alarms_of
 from supplychain.cli.context import ActorName, Config, DataDir, Reason, actor, opened
 from supplychain.cli.output import Json, bar, screen, show_json, table
 from supplychain.cli.tuning import File, Sets, changes
+from supplychain.domain.errors import InvalidInputError
 from supplychain.domain.tuning import Detector, parse
 from supplychain.planning.calibrate import store_thresholds
 from supplychain.watching import calibration
@@ -50,6 +51,12 @@ def spikes(
     Thresholds hold for one shape of the detector: ratio, memory, guard, seed and floor. The wanted number of false alarms
     may change without a new calibration. Stream workers use the newest thresholds of the active shape.
     """
+    stores = module is None and not (dry_run or quick)
+    if stores and not reason.strip():
+        # Better now than after minutes of simulation.
+        raise InvalidInputError(
+            "thresholds need a reason", way_out="say what they are for, or --dry-run", field="reason"
+        )
     with opened(config, data_dir) as services:
         with services.store.read() as tx:
             tuning = parse(changes(file, sets), tx.versions.tuning()[1]).detector
@@ -62,7 +69,7 @@ def spikes(
             )
             module.write_text(calibration.render(found, command), encoding="utf-8")
             said["module"] = str(module)
-        elif not (dry_run or quick):
+        elif stores:
             said["thresholds"] = store_thresholds(
                 services.store, tuning, found, actor=actor(actor_name), reason=reason, wall=wall_now
             )
