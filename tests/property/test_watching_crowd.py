@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -28,10 +30,11 @@ SAMPLES = [
 
 def play(cuts: list[int], restarts: set[int]) -> tuple[list[Spike], bytes]:
     """Take the chunks between the cuts, each after what it listens for."""
-    one, spikes = watch(), []
+    one = watch()
+    spikes: list[Spike] = []
     blocks: list[tuple[int, bytes]] = []
     edges = [0, *cuts, len(EVENTS)]
-    for number, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for number, (start, end) in enumerate(pairwise(edges)):
         if number in restarts:
             one = PartitionWatch(CATALOGUE, Tuning(), partition=0, snapshot=one.snapshot(), seen_blocks=blocks)
         ticks = [event.at for event in EVENTS[start:end] if isinstance(event, Tick)]
