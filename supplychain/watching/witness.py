@@ -41,7 +41,7 @@ ECHO: Final = 1.5
 """Counts that each order beyond the expected ones brings along, before that is learned."""
 ECHO_MASS: Final = 100.0
 FLOOR: Final = 0.3
-GAIN: Final = 0.1
+GAIN: Final = 0.09
 RARE, RAREST = 0.1, 0.003
 
 
