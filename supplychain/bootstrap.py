@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Final
 
 from supplychain.broker.admin import Topics
 from supplychain.broker.backpressure import Backpressure
@@ -49,6 +50,10 @@ __all__ = [
     "wall_now",
     "write_run",
 ]
+
+
+_QUIET: Final = {"log_level": 2}
+"""What fails is raised by our own classes; the client's lines about connections would only repeat it."""
 
 
 def wall_now() -> int:
@@ -172,8 +177,7 @@ class Services:
         gate = None
         if patience is not None and not self.settings.broker.url:
             gate = Backpressure(self._backlog(), patience=patience)
-        # a failed record is raised by the publisher; the client's own lines about connections would only repeat it
-        return Publisher(self.broker.bootstrap, gate=gate, options={"log_level": 2})
+        return Publisher(self.broker.bootstrap, gate=gate, options=_QUIET)
 
     def _backlog(self) -> Callable[[], float]:
         """Return the measure of the backlog: what the broker holds against what the database says is read."""
@@ -195,7 +199,7 @@ class Services:
 
     def topics(self) -> Topics:
         """Return topic administration."""
-        return Topics(self.broker.bootstrap)
+        return Topics(self.broker.bootstrap, options=_QUIET)
 
     def ensure_topics(self) -> None:
         """Create what is missing on a real broker; the embedded one was started with its topics."""

