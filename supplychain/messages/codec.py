@@ -8,12 +8,22 @@ from typing import Any, Final
 import msgspec
 
 from supplychain.domain.units import iso
-from supplychain.messages.v1 import EngagementPayload, SalesPayload, StockPayload, SupplierAnswer
+from supplychain.messages.v1 import (
+    EngagementPayload,
+    Movement,
+    SalesPayload,
+    StockPayload,
+    SupplierAnswer,
+    SupplierOrder,
+)
 
 SALES_DECODER: Final[msgspec.json.Decoder[SalesPayload]] = msgspec.json.Decoder(SalesPayload)
 ENGAGEMENT_DECODER: Final[msgspec.json.Decoder[EngagementPayload]] = msgspec.json.Decoder(EngagementPayload)
 STOCK_DECODER: Final[msgspec.json.Decoder[StockPayload]] = msgspec.json.Decoder(StockPayload)
 ANSWER_DECODER: Final[msgspec.json.Decoder[SupplierAnswer]] = msgspec.json.Decoder(SupplierAnswer)
+
+_PREPARED: Final = tuple(map(msgspec.json.Decoder, (SupplierOrder, Movement)))
+"""Types that threads convert into: what msgspec learns of a type at its first use is learned here, in one thread."""
 
 DecodeError = msgspec.DecodeError
 """What a decoder raises on bytes that are no payload: malformed JSON, wrong types, unknown kinds."""

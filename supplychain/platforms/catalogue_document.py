@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from supplychain.domain.errors import InvalidInputError
 from supplychain.domain.network import Catalogue
+
+_PREPARED: Final = msgspec.json.Decoder(Catalogue)
+"""Made at import, in one thread: msgspec crashes (signal 11) when several threads are the first to convert into a dataclass."""
 
 
 def catalogue_document(catalogue: Catalogue) -> dict[str, Any]:

@@ -64,7 +64,6 @@ def dispatcher(services: Services) -> Dispatcher:
     settings = services.settings
     stand_in = settings.partner.stand_in
     path = secrets_path(settings)
-    # made here, in the main thread: librdkafka has crashed when its first producer was made beside running requests
     publisher = Publisher(services.broker.bootstrap, linger_ms=0, delivery_timeout_ms=10_000)
     overrides = {"*": f"{settings.partner_url}/orders"} if stand_in else None
     return Dispatcher(

@@ -201,7 +201,7 @@ class Stage:
 
     def until_applied(self, records: int, role: Role | None = None) -> None:
         """Wait until so many records of sales are applied."""
-        until(lambda: self._alive(role) and self.applied() >= records, f"{records} applied records")
+        until(lambda: self.alive(role) and self.applied() >= records, f"{records} applied records")
 
     def is_read(self) -> bool:
         """Tell whether everything that the broker holds is in the database."""
@@ -212,7 +212,7 @@ class Stage:
         high = {place: mark.high for place, mark in self.watermarks().items()}
 
         def all_read() -> bool:
-            return all(self._alive(role) for role in roles) and self.stored_or_none() == high
+            return all(self.alive(role) for role in roles) and self.stored_or_none() == high
 
         try:
             until(all_read, "all records to be read")
@@ -223,7 +223,8 @@ class Stage:
             ) from None
 
     @staticmethod
-    def _alive(role: Role | None) -> bool:
+    def alive(role: Role | None) -> bool:
+        """Tell whether a role runs; fail with its log when it does not."""
         if role is not None and not role.runs:
             raise AssertionError(f"the role ended with {role.process.returncode}:\n{role.tail()}")
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 from collections.abc import Callable
 
@@ -14,11 +15,12 @@ from tests.faults.conftest import MakeStage
 from tests.faults.dump import dump
 from tests.faults.history import Written
 from tests.faults.receiver import Receiver
-from tests.faults.stage import Stage, rows, until
+from tests.faults.stage import Role, Stage, rows, until
 from tests.faults.verifier import verify, verify_planning
 
 pytestmark = pytest.mark.deep
 CRASHED = 137
+ENDS = 6
 QUICK = DispatchSettings(timeout_seconds=5.0, lease_seconds=10.0, first_retry_seconds=0.2)
 ORDERS = [Message(f"order-{n}", "supplier", f"S{n % 3}", "order", b'{"n":%d}' % n, (), 0) for n in range(30)]
 MOVES = [Message(f"move-{n}", "allocations", f"W{n % 2}", "movement", b'{"n":%d}' % n, (), 0) for n in range(30)]
@@ -36,6 +38,15 @@ def release(stage: Stage) -> None:
 def delivered(stage: Stage) -> int:
     """How many messages are settled as delivered."""
     return int(rows(stage.services, "SELECT COUNT(*) AS n FROM outbox WHERE state = 'delivered'")[0].n)
+
+
+def until_delivered(stage: Stage, wanted: int, dispatcher: Role) -> None:
+    """Wait until so many messages are delivered, and tell of the others when that takes too long."""
+    try:
+        until(lambda: stage.alive(dispatcher) and delivered(stage) >= wanted, f"{wanted} deliveries")
+    except AssertionError as late:
+        query = "SELECT message, state, attempts, error FROM outbox WHERE state <> 'delivered' ORDER BY serial"
+        raise AssertionError(f"{late}: {[tuple(row) for row in rows(stage.services, query)][:6]}") from None
 
 
 def assert_each_once_by_id(stage: Stage, receiver: Receiver) -> None:
@@ -76,6 +87,27 @@ def test_dispatcher_that_dies_delivers_each_message_under_one_id(
         for nth in (1, 2):
             with stage.role("dispatch", crash_at=f"{point}:{nth}") as dispatcher:
                 assert dispatcher.ended() == CRASHED, dispatcher.tail()
+        with stage.role("dispatch") as dispatcher:
+            until(lambda: delivered(stage) == len(ORDERS) + len(MOVES), "everything to be delivered")
+            dispatcher.end(signal.SIGTERM)
+        assert_each_once_by_id(stage, receiver)
+
+
+def test_dispatcher_ends_without_a_crash_whenever_it_is_told_to(receiver_stage: Callable[[Receiver], Stage]) -> None:
+    """It was seen to die by signal 11: at its first orders, and at its end while threads still talked."""
+    chance = random.Random(11)
+    with Receiver() as receiver:
+        stage = receiver_stage(receiver)
+        release(stage)
+        codes: list[int | None] = []
+        while delivered(stage) < len(ORDERS) + len(MOVES) and len(codes) < ENDS:
+            with stage.role("dispatch") as dispatcher:
+                wanted = min(len(ORDERS) + len(MOVES) - 1, delivered(stage) + chance.randrange(1, 7))
+                until_delivered(stage, wanted, dispatcher)
+                dispatcher.end(signal.SIGTERM)
+                codes.append(dispatcher.process.returncode)
+        assert len(codes) >= 2
+        assert set(codes) == {0}
         with stage.role("dispatch") as dispatcher:
             until(lambda: delivered(stage) == len(ORDERS) + len(MOVES), "everything to be delivered")
             dispatcher.end(signal.SIGTERM)
