@@ -94,6 +94,7 @@ def learn_sessions(past: Sequence[PastSession], catalogue: Catalogue) -> Session
         rates={name: rounded(value) for name, value in sorted(rates.items())},
         hosts={name: rounded(value) for name, value in sorted(hosts.items())},
         tempering=_temperings(items, came * rate, exposure * rate, ahead, learned.dispersion),
+        unheard=_temperings(items, exposure * rate, exposure * rate, np.ones_like(ahead), learned.dispersion),
         baskets=_baskets(items),
         audience=tuple(rounded(factor) for factor in audience),
         trust=trust,

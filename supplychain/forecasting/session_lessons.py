@@ -40,8 +40,8 @@ class SessionLessons:
         Standard errors of the log effects, by name.
     rates, hosts
         Realised over planned orders by SKU, and each host's factor on it.
-    tempering
-        By category.
+    tempering, unheard
+        By category: where the audience so far is known, and where it is not and the same sales tell less.
     baskets
         By category.
     audience
@@ -57,6 +57,7 @@ class SessionLessons:
     rates: Mapping[str, float] = field(default_factory=dict)
     hosts: Mapping[str, float] = field(default_factory=dict)
     tempering: Mapping[str, Tempering] = field(default_factory=dict)
+    unheard: Mapping[str, Tempering] = field(default_factory=dict)
     baskets: Mapping[str, Basket] = field(default_factory=dict)
     audience: tuple[float, ...] = ()
     trust: float = TRUST
@@ -67,9 +68,10 @@ class SessionLessons:
         """Realised over planned orders that is expected of an item with a host."""
         return self.rates.get(sku, self.rates.get(ALL, 1.0)) * self.hosts.get(host, 1.0)
 
-    def tempered(self, category: str) -> Tempering | None:
+    def tempered(self, category: str, *, heard: bool) -> Tempering | None:
         """Tempering of a category, None when none was learned."""
-        return self.tempering.get(category, self.tempering.get(ALL))
+        known = self.tempering if heard else self.unheard
+        return known.get(category, known.get(ALL))
 
     def basket(self, category: str) -> Basket:
         """Basket of a category."""
@@ -106,6 +108,7 @@ def lessons_from_json(text: bytes | str) -> Lessons:
         SessionLessons(
             effects=ExposureEffects(**{**effects, "slots": tuple(effects["slots"])}),
             tempering={name: Tempering(**row) for name, row in session.pop("tempering").items()},
+            unheard={name: Tempering(**row) for name, row in session.pop("unheard", {}).items()},
             baskets={name: Basket(**row) for name, row in session.pop("baskets").items()},
             audience=tuple(session.pop("audience")),
             **session,

@@ -43,7 +43,7 @@ class SessionModel:
         session = self._catalogue.sessions.get(session_id)
         if session is None or session.item(sku) is None or session.ends_at <= session.starts_at:
             return None
-        return self._plans(session_id, sku)
+        return self._plans(session_id, sku, False)
 
     def forecast(
         self,
@@ -69,10 +69,9 @@ class SessionModel:
         lifts
             Spikes of the item: an event explains what they sold, and while one runs it moves the next minutes.
         """
-        planned = self.plan(session_id, sku)
-        if planned is None:
+        if self.plan(session_id, sku) is None:
             return None
-        item = SessionForecaster(*planned)
+        item = SessionForecaster(*self._plans(session_id, sku, bool(audience.minutes)))
         power, until = self.lessons.effects.audience_power, max(at - censored_ms, item.seen_ms)
         pace = 1.0
         for start, ratio in audience.minutes:
@@ -86,14 +85,14 @@ class SessionModel:
             item.observe(region, count, (units or {}).get(region, count))
         return item.forecast(at, audience.ahead**power, lifts)
 
-    def _make(self, session_id: str, sku: str) -> tuple[SessionPrior, ExposureCurve]:
+    def _make(self, session_id: str, sku: str, heard: bool) -> tuple[SessionPrior, ExposureCurve]:
         session = self._catalogue.sessions[session_id]
         item = session.item(sku) or SessionItem(sku, 0.0)
         lessons, tuning = self.lessons, self._tuning
         curve = self._curve(session, sku)
         category = self._catalogue.skus[sku].category if sku in self._catalogue.skus else ""
         usual = Tempering(tuning.prior_shape, tuning.tempering, tuning.dispersion)
-        chosen = lessons.tempered(category) or usual
+        chosen = lessons.tempered(category, heard=heard) or usual
         basket = lessons.basket(category) if lessons.sessions else Basket()
         mean = item.basket * basket.size
         expected = max(0.0, item.expected_orders) * lessons.rate(sku, session.host)

@@ -66,6 +66,7 @@ def remaining_rows(
 ) -> list[Row]:
     """Remaining orders as the service forecasts them, against given effects, the prior on the mean curve, and pro-rata."""
     told = _given(test, lessons.tempering.get(ALL, Tempering()))
+    deaf = service_forecasts(test, lessons, ELAPSED, heard=False)
     mean_curve = past.orders.mean(axis=0) / past.orders.sum(axis=1).mean()
     totals = past.orders.sum(axis=1).astype(np.float64)
     rates, hosts = learn_rates(past.products, past.hosts, totals, np.ones(len(totals)))
@@ -83,6 +84,7 @@ def remaining_rows(
         plain = sold * left / max(1.0 - left, 1e-9)
         rows += [
             _row("learned effects", share, actual, *forecasts[i]),
+            _row("learned effects, audience not heard", share, actual, *deaf[i]),
             _row("given effects", share, actual, *told[i]),
             _row("prior only", share, actual, prior, prior + prior**2 / shape),
             _row("pro-rata", share, actual, plain, plain + plain**2 / np.maximum(sold, 1.0)),

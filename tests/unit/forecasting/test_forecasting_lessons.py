@@ -89,7 +89,7 @@ def test_nothing_seen_takes_the_plan_at_its_word() -> None:
     assert lessons == SessionLessons()
     assert lessons.effects == AS_PLANNED
     assert lessons.rate("A", "host") == 1.0
-    assert lessons.tempered("cream") is None
+    assert lessons.tempered("cream", heard=False) is None
 
 
 def test_sold_out_minutes_teach_nothing() -> None:
@@ -184,7 +184,7 @@ def test_the_model_counts_on_lessons_and_not_when_they_are_tuned_off() -> None:
     lessons = SessionLessons(
         rates={"": 1.0, "A": 1.5},
         hosts={"": 1.0, "host": 2.0},
-        tempering={"": Tempering(9.0, 0.3, 2.5, 0.1)},
+        unheard={"": Tempering(9.0, 0.3, 2.5, 0.1)},
         sessions=3,
     )
     taught = SessionModel(CATALOGUE, Forecast(), lessons)
