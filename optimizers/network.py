@@ -40,7 +40,7 @@ class Design:
 def open_warehouses(instance: Location, budget: Budget, gap: float = 1e-6) -> Design:
     """Choose warehouses to open and who serves whom."""
     if instance.cost.size <= SMALL:
-        program = _strong(instance)
+        program = strong_formulation(instance)
         found = solve_integer(program, node_limit=None, gap=gap, seed=0, seconds=budget.left())
         m = len(instance.capacity)
         opened = np.ones(m, dtype=bool) if found.values is None else found.values[:m] > 0.5
@@ -48,7 +48,8 @@ def open_warehouses(instance: Location, budget: Budget, gap: float = 1e-6) -> De
     return _by_prices(instance, budget, gap)
 
 
-def _strong(instance: Location) -> Arrays:
+def strong_formulation(instance: Location) -> Arrays:
+    """Return the program in which a customer's share needs its warehouse open."""
     m, n = instance.cost.shape
     model = Model()
     opened = model.add_columns(m, upper=1, cost=instance.opening, integer=True)

@@ -8,8 +8,10 @@ combination. What a plan costs is added up here in its own way, from `optimizers
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from math import comb, prod
 from typing import Any
 
 import numpy as np
@@ -19,9 +21,20 @@ from optimizers.samples import small_problem
 from optimizers.tables import DAY_MS, FREE, OrderLines
 
 Use = tuple[int, ...]
+_MOST = 300_000
+"""Most ways to place the pieces of one item under its largest orders."""
 
 
 def tiny_problem(seed: int) -> Problem:
+    """Draw a tiny problem, again when it has too many plans to try them all."""
+    for again in itertools.count():
+        found = _shrunk(seed + 3_000 * again)
+        if max(_Item(found, item).size() for item in range(found.sizes["N"])) <= _MOST:
+            return found
+    raise AssertionError("some problem is tiny")
+
+
+def _shrunk(seed: int) -> Problem:
     """Shrink a small problem with every feature until all its plans can be tried: three open orders an item, few pieces."""
     rng = np.random.default_rng([seed, 77])
     items = 1 + seed % 3
@@ -30,6 +43,8 @@ def tiny_problem(seed: int) -> Problem:
     fenced = rng.random(stock.live.shape) < 0.5
     live, shelf = np.minimum(stock.live, fenced), np.minimum(stock.shelf, ~fenced)
     free = np.minimum(stock.on_hand - stock.live - stock.shelf, most)
+    if items == 1:
+        free = np.where(live + shelf > 0, 0, free)
     on_hand = free + live + shelf
     rows = np.flatnonzero(np.isin(drawn.expiring.item, np.flatnonzero(on_hand.sum(axis=1) > 0)))
     expiring = replace(
@@ -55,7 +70,11 @@ def tiny_problem(seed: int) -> Problem:
         inflow=replace(drawn.inflow, pieces=np.minimum(drawn.inflow.pieces, 1)),
         demand=replace(drawn.demand, pieces=np.minimum(drawn.demand.pieces, 2)),
         modes=replace(
-            modes, multiple=multiple, moq=moq, arrival=arrival, maximum=roof + multiple * rng.integers(0, 2, len(moq))
+            modes,
+            multiple=multiple,
+            moq=moq,
+            arrival=arrival,
+            maximum=roof + multiple * rng.integers(0, 2, len(moq)) * (items > 1),
         ),
         lanes=replace(drawn.lanes, arrival=lanes),
         suppliers=replace(drawn.suppliers, minimum_value=np.minimum(drawn.suppliers.minimum_value, 25)),
@@ -213,6 +232,14 @@ class _Item:
                     key = self._use(packed, shared)
                     found[key] = min(found.get(key, np.inf), total)
         return found
+
+    def size(self) -> int:
+        """Ways to place the given pieces and those of the largest set of orders, equal pieces told apart only by place."""
+        most = max((self._arrivals(orders) for orders in self._order_sets()), key=lambda each: sum(q for _, q in each))
+        pieces = Counter(
+            [*self._given_pieces(), *((self._pool(0, t), self._hub, t) for t, q in most for _ in range(q))]
+        )
+        return prod(comb(len(self._merged(piece)) + count - 1, count) for piece, count in pieces.items())
 
     @property
     def _hub(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -85,3 +86,21 @@ def test_the_command_prints_one_json_object(tmp_path: Path, capsys: pytest.Captu
     assert row["status"] == "optimal"
     assert set(row) == {"status", "objective", "bound", "gap", "seconds"}
     assert main(["solve", str(tmp_path / "none"), "--format", "orlib-cap"]) == 2
+
+
+LIBRARY = {
+    "cap41": 1_040_444.375,
+    "cap71": 932_615.750,
+    "cap101": 796_648.437,
+    "cap131": 793_439.562,
+}
+"""Optima published with the OR-Library."""
+
+
+@pytest.mark.parametrize("name", sorted(LIBRARY))
+def test_published_optimum(name: str) -> None:
+    folder = os.environ.get("ORLIB_DIR")
+    if not folder or not (Path(folder) / f"{name}.txt").is_file():
+        pytest.skip(f"ORLIB_DIR names no folder with {name}.txt: the library's files are not part of the project")
+    found = open_warehouses(read_location((Path(folder) / f"{name}.txt").read_text()), budget())
+    assert found.objective == pytest.approx(LIBRARY[name], rel=1e-5)
