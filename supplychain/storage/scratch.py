@@ -47,7 +47,7 @@ def scratch(url: str, name: str, folder: Path) -> Iterator[str]:
         server.dispose()
 
 
-def remember_ids(database: Database, topic: str, partitions: int, ids: int, newest: int) -> None:
+def remember_ids(database: Database, topic: str, cluster: str, partitions: int, ids: int, newest: int) -> None:
     """Store as many random ids as a worker would have seen during the day before `newest` (UTC ms), evenly."""
     chance = np.random.default_rng(1)
     share = ids // partitions
@@ -56,7 +56,13 @@ def remember_ids(database: Database, topic: str, partitions: int, ids: int, newe
         for number, start in enumerate(range(0, share, _BLOCK)):
             hour = (newest - 20 * HOUR * (share - start) // share) // HOUR * HOUR
             block = chance.bytes(_ENTRY * min(_BLOCK, share - start))
-            place = {"topic": topic, "partition": partition, "hour": hour, "first_offset": -1 - number}
+            place = {
+                "topic": topic,
+                "cluster": cluster,
+                "partition": partition,
+                "hour": hour,
+                "first_offset": -1 - number,
+            }
             rows.append(place | {"block": block})
         with database.write() as connection:
             insert_new(connection, seen_blocks, rows)

@@ -52,6 +52,6 @@ def memory(lab: Lab, sizes: Sizes) -> dict[str, Any]:
     events = min(sizes.events, 2 * _SLICE)
     publish(lab, topic, world.sales(events, seed=9))
     with lab.service("memory", world.catalogue()) as services:
-        remember_ids(services.database, topic, PARTITIONS, sizes.ids, START)
+        remember_ids(services.database, topic, services.broker.cluster, PARTITIONS, sizes.ids, START)
         result = start(lab, "watch", topic, events, services).result()
     return {"memory_mb": round(result["peak_mb"]), "remembered_ids": sizes.ids}
