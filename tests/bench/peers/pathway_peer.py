@@ -33,10 +33,11 @@ def main() -> None:
         "enable.auto.commit": "false",
     }
     sales = pw.io.kafka.read(settings, topic=topic, format="json", schema=Sold, autocommit_duration_ms=100)
-    counted = sales.groupby(sales.room_id, sales.sku, sales.region, sales.occurred_at // 10_000).reduce(
+    sales = sales.with_columns(window=sales.occurred_at // 10_000)
+    counted = sales.groupby(sales.room_id, sales.sku, sales.region, sales.window).reduce(
         pieces=pw.reducers.sum(sales.qty)
     )
-    total, first, started = 0, 0, 0.0
+    total, first, started, began = 0, 0, 0.0, time.perf_counter()
 
     def changed(key: Any, row: dict[str, Any], time: int, is_addition: bool) -> None:
         nonlocal total
@@ -47,8 +48,9 @@ def main() -> None:
         if not total:
             return
         if not started:
-            first, started = total, time.perf_counter()
-        elif total >= events:
+            # All in the first batch: then the clock has to run from the start of the program.
+            first, started = (0, began) if total >= events else (total, time.perf_counter())
+        if total >= events:
             found = {"events": total - first, "seconds": time.perf_counter() - started}
             result.write_text(json.dumps(found), encoding="utf-8")
             os._exit(0)

@@ -19,7 +19,7 @@ environment() {
   touch "$here/.envs/$name/.complete"
 }
 
-environment faust faust-streaming==0.15.3
+environment faust faust-streaming==0.15.3 cramjam  # the records are packed with zstd
 environment quix quixstreams==3.28.1
 environment bytewax 'bytewax[kafka]==0.21.1'
 environment pathway pathway==0.33.0
