@@ -5,9 +5,10 @@ without sales, and is nothing that is billed; so the score of a burst stays with
 threshold: the false alarms that an item may have are spent where interest is unusually high, and saved where it is not. How
 unusual is told by the witness's own past: p is the share of time in which it was as high as now. Alarms are held to
 
-    wanted false alarms × weight(p),     weight(p) = FLOOR + GAIN · p^(POWER − 1)
+    wanted false alarms × weight(p),     weight(p) = FLOOR + (GAIN / max(p, RAREST) where p ≤ RARE)
 
-whose mean over all time is about one, whatever the witness does. One that is often excited about nothing so loses its say
+whose mean over all time is below one, whatever the witness does: what is saved pays for alarms that come with a threshold
+that falls at once. Counts that the orders bring along by themselves are learned as a regression and taken off before. One that is often excited about nothing so loses its say
 by itself.
 
 Source: Genovese, Roeder & Wasserman (2006), "False discovery control with p-value weighting".
