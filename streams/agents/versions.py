@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streams.agents.predict import Predictor
@@ -65,8 +66,12 @@ class Current:
             or (old.network_version, old.tuning_version, old.lessons_version, old.thresholds_version) != active
         ):
             taught = lessons.session if lessons else None
-            predictor = Predictor(catalogue, tuning.forecast, tuning_version, taught, lessons_version)
+            predictor = Predictor(catalogue, tuning.forecast, tuning_version, taught, lessons_version, self._viewers)
             table = ThresholdTable.of(calibrated[1]) if calibrated else SHIPPED
             self._versions = Versions(*active, catalogue, tuning, LineTable(catalogue), table, predictor)
         assert self._versions is not None  # noqa: S101 - set above
         return self._versions
+
+    def _viewers(self, room: str, start: int, end: int) -> Sequence[tuple[int, float]]:
+        with self._services.store.read() as tx:
+            return tx.world.viewers(room, start, end)
