@@ -135,7 +135,10 @@ class SqlJobs:
 
 
 def _fold(connection: Connection, where: Sequence[ColumnElement[bool]]) -> int:
-    """Replace the rows by their sum, known since the last of them was; return how many fewer there are."""
+    """Replace the rows by their sum, known since the last of them was; return how many fewer there are.
+
+    Their bin becomes the last one, so when old pieces were paid is known from then on to that.
+    """
     rows = connection.execute(select(windows).where(*where)).mappings().all()
     key = {name: rows[0][name] for name in ("session", "sku", "region", "channel", "due")}
     sums = {

@@ -80,7 +80,10 @@ def test_a_crippled_challenger_is_not_promoted_and_a_better_one_is() -> None:
     frame = world()
     good = Candidate("good", ONE, SMALL, PriorSettings(prophet_from_days=1_000))
     crippled = Candidate(
-        "crippled", ONE, replace(SMALL, trees=1, learning_rate=0.01), PriorSettings(prophet_from_days=1_000)
+        "crippled",
+        ONE,
+        replace(SMALL, trees=1, learning_rate=0.01, own_share=0.0),
+        PriorSettings(prophet_from_days=1_000),
     )
     rows, origins = np.arange(0, 60, 2), [96, 103]
     verdict, scores = compare(frame, rows, origins, good, crippled, iter(range(100)).__next__)
