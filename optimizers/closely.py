@@ -9,7 +9,9 @@ widest, so the whole is limited by a number of linear programs and never by a cl
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
@@ -23,20 +25,28 @@ from optimizers.sequence import Found, fits, free_of_others
 from optimizers.solution import Ints, Plan, StopReason
 from optimizers.verify import audit
 
+_ABREAST: Final = 2
+"""So many items are branched on at once."""
+
 
 def solve_closely(problem: Problem, params: Params, budget: Budget) -> Found:
     """Price coordination, then a search per item; `params.node_limit` nodes over all items."""
     found = solve_by_prices(problem, params, budget)
     parts = [restrict(problem, np.array([item])) for item in range(problem.sizes["N"])]
-    trees: list[Tree] = []
-    for part in parts:
-        stop = budget.exhausted()
-        if stop:
-            return replace(found, stop=stop)
+
+    def planted(part: Part) -> Tree | None:
+        if budget.exhausted():
+            return None
         alone = len(parts) == 1
-        trees.append(Tree(part.problem, Taken.nothing(problem) if alone else free_of_others(part.problem)))
-        trees[-1].try_orders(_orders(part, part.lower(found.plan)))
-    stop = _search(trees, params, budget)
+        tree = Tree(part.problem, Taken.nothing(problem) if alone else free_of_others(part.problem))
+        tree.try_orders(_orders(part, part.lower(found.plan)))
+        return tree
+
+    with ThreadPoolExecutor(params.threads) as threads:
+        trees = [tree for tree in threads.map(planted, parts) if tree is not None]
+        if len(trees) < len(parts):
+            return replace(found, stop=budget.exhausted() or StopReason.TIME)
+        stop = _search(trees, params, budget, threads)
     plan = _put_together(problem, found.plan, parts, trees)
     bound = max(found.bound, sum(tree.bound for tree in trees))
     nodes = sum(tree.solves for tree in trees)
@@ -49,17 +59,24 @@ def _orders(part: Part, plan: Plan) -> Ints:
     return pieces
 
 
-def _search(trees: list[Tree], params: Params, budget: Budget) -> StopReason:
-    """Branch where the gap is widest until the sum of the gaps is small enough."""
-    for _ in range(params.node_limit):
-        widths = [0.0 if tree.settled else tree.best - tree.bound for tree in trees]
+def _search(trees: list[Tree], params: Params, budget: Budget, threads: ThreadPoolExecutor) -> StopReason:
+    """Branch where the gap is widest until the sum of the gaps is small enough, some items abreast.
+
+    Which items are branched on never depends on how many threads there are.
+    """
+    left = params.node_limit
+    while left > 0:
+        widths = np.array([0.0 if tree.settled else tree.best - tree.bound for tree in trees])
         total = sum(tree.best for tree in trees)
-        if max(widths, default=0.0) <= 0.0 or sum(widths) <= params.gap * abs(total):
+        if widths.max(initial=0.0) <= 0.0 or widths.sum() <= params.gap * abs(total):
             return StopReason.GAP
         stop = budget.exhausted()
         if stop:
             return stop
-        trees[int(np.argmax(widths))].step()
+        widest = np.argsort(-widths, kind="stable")[: min(left, _ABREAST)]
+        chosen = [trees[item] for item in widest.tolist() if widths[item] > 0.0]
+        list(threads.map(Tree.step, chosen))
+        left -= len(chosen)
     return StopReason.WORK
 
 

@@ -84,7 +84,7 @@ class Planning:
     shortage_factor: float = _value(1.0, 0.1, 100.0, "1", "weight of lost margin")
     lateness_minor_per_day: int = _value(200, 0, 1_000_000, "minor/piece/d", "cost of a piece shipped late")
     change_minor: int = _value(500, 0, 1_000_000, "minor", "cost of changing a line of the published plan")
-    node_limit: int = _value(20, 1, 100_000, "nodes", "work limit of the exact model and of the searches per item")
+    node_limit: int = _value(6, 1, 100_000, "nodes", "work limit of the exact model and of the searches per item")
     sweep_limit: int = _value(4, 1, 10_000, "sweeps", "work limit of the price coordination")
     solve_seconds: float = _value(60.0, 0.1, 600.0, "s", "wall limit of one solve, set-up included")
     exact_groups: int = _value(0, 0, 20, "groups", "so many groups at most go to the exact model")

@@ -21,8 +21,11 @@ from supplychain.planning.ports import SYSTEM, Compute, Store, StoredPlan, Tx, W
 from supplychain.planning.translate import translate
 from supplychain.planning.view import View, load
 
-_GAP = 0.01
+_GAP = 0.02
 """Closer than this the forecast is wrong by more than the plan."""
+
+_THREADS = 2
+"""Threads of one solve; a plan does not depend on it."""
 
 Crash = Callable[[str], None]
 """Called at named points, so that tests can end the process there."""
@@ -48,6 +51,7 @@ def params(tuning: Tuning, groups: int) -> Params:
         sweeps=planning.sweep_limit,
         node_limit=planning.node_limit,
         gap=_GAP,
+        threads=_THREADS,
         engine=Engine.EXACT if groups <= planning.exact_groups else Engine.CLOSE,
     )
 
