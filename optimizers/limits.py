@@ -52,7 +52,7 @@ def limits_of(problem: Problem, lay: Layout) -> Limits:
     most = Rates(
         _ceiling(groups.capacity >= 0, soft_group, groups.overflow_price[:, None]).ravel(),
         _ceiling(lanes.capacity >= 0, soft_lane, lanes.overflow_price[:, None]),
-        np.where(places.storage[:, None] >= 0, places.overflow_price[:, None] / 1000.0 * lay.days, 0.0),
+        np.where(_priced_storage(problem, lay)[:, None], places.overflow_price[:, None] / 1000.0 * lay.days, 0.0),
         np.full(len(problem.caps.pieces), np.inf),
         np.full(len(lay.lot_pieces), np.inf),
         np.where(lay.service_need > 0, lay.service_price, 0.0),
@@ -67,6 +67,18 @@ def limits_of(problem: Problem, lay: Layout) -> Limits:
         lay.service_need,
         most,
     )
+
+
+def _priced_storage(problem: Problem, lay: Layout) -> Flag:
+    """Warehouses whose storage may have a price (W,).
+
+    What lies in a warehouse that is not an item's hub can leave it by a transfer, which an item program does not weigh
+    against the room it takes. A price there would charge for room that a plan can free, and the bound would be none.
+    """
+    transfers = np.unique(problem.lanes.origin[problem.lanes.to_warehouse >= 0])
+    leaves = np.isin(np.arange(problem.sizes["W"]), transfers)
+    hub_of_all = np.array([bool((lay.hub == place).all()) for place in range(problem.sizes["W"])], dtype=bool)
+    return np.asarray((problem.places.storage >= 0) & (~leaves | hub_of_all), dtype=bool)
 
 
 def _ceiling(limited: Flag, soft: Flag, price: Ints) -> Floats:

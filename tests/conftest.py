@@ -23,9 +23,11 @@ from supplychain.storage.engine import Database
 from supplychain.storage.migrate import upgrade
 from supplychain.storage.store import SqlStore
 
-# A busy machine makes no property wrong: examples are limited by number, never by time.
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+# A busy machine makes no property wrong: examples are limited by number, never by time. The default run tries the same ones each
+# time, so that a change is judged by what it changed; HYPOTHESIS_PROFILE=search looks for new ones.
+settings.register_profile("house", deadline=None, derandomize=True)
+settings.register_profile("search", deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "house"))
 
 ROOT = Path(__file__).parent.parent
 
