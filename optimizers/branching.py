@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizers.formulation import Formulation, formulate
-from optimizers.milp import Floats, LinearProgram
+from optimizers.milp import Floats, LinearProgram, Relaxed
 from optimizers.monolith import read_plan, solve_exactly
 from optimizers.problem import Problem
 from optimizers.restrict import Taken
@@ -27,13 +27,13 @@ WHOLE = 1e-6
 
 @dataclass(frozen=True, slots=True, order=True)
 class _Node:
-    """A part of the search: no plan in it costs less than `bound`; values are None where the solver gave up."""
+    """A part of the search: no plan in it costs less than `bound`; `at` has no values where the solver gave up."""
 
     bound: float
     number: int
     lower: Floats = field(compare=False)
     upper: Floats = field(compare=False)
-    values: Floats | None = field(compare=False)
+    at: Relaxed = field(compare=False)
 
 
 class Tree:
@@ -69,7 +69,7 @@ class Tree:
     @property
     def settled(self) -> bool:
         """Whether nothing is left to branch on, or nothing can be gained by it."""
-        return not self._open or self._open[0].values is None or self._open[0].bound >= self.best
+        return not self._open or self._open[0].at.values is None or self._open[0].bound >= self.best
 
     def try_orders(self, pieces: Ints) -> None:
         """Deal out the orders `pieces` (M, T) exactly and keep the plan when it is the cheapest so far."""
@@ -79,9 +79,9 @@ class Tree:
         for bounds in (lower, upper):
             bounds[form.batches] = wanted
             bounds[form.placed] = wanted > 0
-        cost, values = self._solve(lower, upper)
-        if values is not None and cost < self.best:
-            self.best, self._values = cost, values
+        found = self._solve(lower, upper, self._open[0].at if self._open else None)
+        if found.values is not None and found.cost < self.best:
+            self.best, self._values = found.cost, found.values
 
     def step(self) -> None:
         """Branch on the node with the lowest bound."""
@@ -89,8 +89,8 @@ class Tree:
         column, at = self._branch(node)
         down, up = node.upper.copy(), node.lower.copy()
         down[column], up[column] = np.floor(at), np.ceil(at)
-        self._consider(node.bound, node.lower, down)
-        self._consider(node.bound, up, node.upper)
+        self._consider(node.bound, node.lower, down, node.at)
+        self._consider(node.bound, up, node.upper, node.at)
 
     def plan(self) -> Plan | None:
         """The cheapest plan found, None before the first."""
@@ -112,22 +112,22 @@ class Tree:
             parts += [item.move, item.served.release, item.served.sent, item.served.line, item.scrap[item.scrap >= 0]]
         return np.concatenate(parts)
 
-    def _consider(self, floor: float, lower: Floats, upper: Floats) -> None:
+    def _consider(self, floor: float, lower: Floats, upper: Floats, near: Relaxed | None = None) -> None:
         """Solve a part of the search and keep it while it may hold something better."""
-        cost, values = self._solve(lower, upper)
-        if cost == np.inf:
+        found = self._solve(lower, upper, near)
+        if found.cost == np.inf:
             return
-        bound = floor if np.isnan(cost) else max(floor, cost - 1e-7 * abs(cost))
+        bound = floor if np.isnan(found.cost) else max(floor, found.cost - 1e-7 * abs(found.cost))
         if bound >= self.best:
             return
-        if values is not None and self._whole(values):
-            self.best, self._values = min(self.best, cost), values
+        if found.values is not None and self._whole(found.values):
+            self.best, self._values = min(self.best, found.cost), found.values
             return
-        heapq.heappush(self._open, _Node(bound, self.solves, lower, upper, values))
+        heapq.heappush(self._open, _Node(bound, self.solves, lower, upper, found))
 
-    def _solve(self, lower: Floats, upper: Floats) -> tuple[float, Floats | None]:
+    def _solve(self, lower: Floats, upper: Floats, near: Relaxed | None) -> Relaxed:
         self.solves += 1
-        return self._linear.solve(lower, upper)
+        return self._linear.solve(lower, upper, near.basis if near is not None else None)
 
     def _whole(self, values: Floats) -> bool:
         orders = values[np.concatenate([self._form.placed, self._form.batches])]
@@ -135,7 +135,7 @@ class Tree:
 
     def _branch(self, node: _Node) -> tuple[int, float]:
         """Column to branch on: the most fractional one of the first kind that has any, and its value."""
-        values = node.values if node.values is not None else node.lower
+        values = node.at.values if node.at.values is not None else node.lower
         for columns in (*self._sums, self._form.placed, self._form.batches):
             here = values[columns]
             part = np.abs(here - np.rint(here))

@@ -31,21 +31,23 @@ _ABREAST: Final = 2
 
 def solve_closely(problem: Problem, params: Params, budget: Budget) -> Found:
     """Price coordination, then a search per item; `params.node_limit` nodes over all items."""
-    found = solve_by_prices(problem, params, budget)
     parts = [restrict(problem, np.array([item])) for item in range(problem.sizes["N"])]
 
     def planted(part: Part) -> Tree | None:
         if budget.exhausted():
             return None
-        alone = len(parts) == 1
-        tree = Tree(part.problem, Taken.nothing(problem) if alone else free_of_others(part.problem))
+        return Tree(part.problem, Taken.nothing(problem) if len(parts) == 1 else free_of_others(part.problem))
+
+    def watered(part: Part, tree: Tree) -> None:
         tree.try_orders(_orders(part, part.lower(found.plan)))
-        return tree
 
     with ThreadPoolExecutor(params.threads) as threads:
-        trees = [tree for tree in threads.map(planted, parts) if tree is not None]
+        growing = threads.map(planted, parts)  # roots grow while prices are looked for
+        found = solve_by_prices(problem, params, budget)
+        trees = [tree for tree in growing if tree is not None]
         if len(trees) < len(parts):
             return replace(found, stop=budget.exhausted() or StopReason.TIME)
+        list(threads.map(watered, parts, trees))
         stop = _search(trees, params, budget, threads)
     plan = _put_together(problem, found.plan, parts, trees)
     bound = max(found.bound, sum(tree.bound for tree in trees))
