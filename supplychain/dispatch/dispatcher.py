@@ -141,7 +141,7 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._running: dict[str, tuple[_Job, Future[bool]]] = {}
-        self._quiet: tuple[int, int] | None = None
+        self._quiet: tuple[int, int, int] | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Deliver until `stop` is set, then let running attempts end."""
@@ -204,7 +204,7 @@ class Dispatcher:
         with self._lock:
             free = self._free_threads()
             running = len(self._running)
-        quiet = self._quiet is not None and self._quiet[0] == pending and now < self._quiet[1]
+        quiet = self._quiet is not None and self._quiet[:2] == (pending, running) and now < self._quiet[2]
         if pending <= running or not free or (quiet and not eager):
             return set()
         lease = int(self._settings.lease_seconds * SECOND)
@@ -212,7 +212,8 @@ class Dispatcher:
         with self._store.write() as tx:
             for channel, threads in free.items():
                 claimed += tx.bridge.claim(channel, self._holder, now, lease, threads)
-        self._quiet = None if claimed else (pending, now + _QUIET_MS)
+        # a thread that has settled its message is free a moment later: then what is due has to be looked for again
+        self._quiet = None if claimed else (pending, running, now + _QUIET_MS)
         if claimed:
             self._crash("dispatch-claimed")
         jobs = [_Job(m, now + lease, not self._breakers.healthy(m.channel, m.lane)) for m in claimed]

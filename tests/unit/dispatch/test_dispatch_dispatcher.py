@@ -94,12 +94,18 @@ def _stored(store: SqlStore, name: str) -> Message:
 
 
 def _dispatcher(
-    store: SqlStore, clock: Clock, channel: Scripted, *, holder: str = "here", breakers: Breakers | None = None
+    store: SqlStore,
+    clock: Clock,
+    channel: Scripted,
+    *,
+    holder: str = "here",
+    breakers: Breakers | None = None,
+    kind: type[Dispatcher] = Dispatcher,
 ) -> Dispatcher:
     def no_publisher() -> Any:
         raise UnavailableError("no broker in this test")
 
-    made = Dispatcher(
+    made = kind(
         store,
         no_publisher,
         SETTINGS,
@@ -233,6 +239,44 @@ def test_a_slow_supplier_delays_nobody(store: SqlStore) -> None:
         _until(lambda: "slow-2" in channel.accepted)
         stop.set()
         thread.join(30)
+    assert set(_states(store).values()) == {"delivered"}
+
+
+class Lingering(Dispatcher):
+    """Its threads settle a message and take their time before they are free again."""
+
+    linger: Callable[[], None]
+
+    def _settle(self, message: Message, settled: Any) -> None:
+        super()._settle(message, settled)
+        self.linger()
+
+
+def test_threads_that_are_free_a_moment_after_they_settled_are_used_at_once(store: SqlStore) -> None:
+    looked = threading.Semaphore(0)
+
+    class Looked(Clock):
+        def __call__(self) -> int:
+            if threading.current_thread() is thread:
+                looked.release()
+            return super().__call__()
+
+    def until_looked_for_work() -> None:
+        for _ in range(3):
+            assert looked.acquire(timeout=30)
+
+    channel = Scripted()
+    _send(store, *(f"S{n}-1" for n in range(20)))
+    dispatcher, stop = _dispatcher(store, Looked(), channel, kind=Lingering), threading.Event()
+    assert isinstance(dispatcher, Lingering)
+    dispatcher.linger = until_looked_for_work
+    thread = threading.Thread(target=dispatcher.run, args=(stop,))
+    thread.start()
+    _until(lambda: len(channel.accepted) == 20)
+    dispatcher.linger = lambda: None
+    looked.release(60)
+    stop.set()
+    thread.join(30)
     assert set(_states(store).values()) == {"delivered"}
 
 
