@@ -36,6 +36,11 @@ class _Custody:
             starts.update(await self._agents[topic].desk.start_offsets({place: retained[place] for place in own}))
         return starts
 
+    async def halted(self) -> None:
+        """Tell every agent that it is waited for."""
+        for agent in self._agents.values():
+            await agent.desk.halted()
+
     async def revoked(self, places: frozenset[Place]) -> None:
         """Tell each agent what is gone."""
         for topic, own in _by_topic(places).items():

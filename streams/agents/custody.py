@@ -33,6 +33,8 @@ class Desk(Generic[Held]):
         self._hold = hold
         self._settle = settle
         self._held: dict[Place, Held] = {}
+        self.is_halted = False
+        """Whether nothing more is delivered until reading starts again."""
 
     def held(self, place: Place) -> Held | None:
         """Return what is held of a partition, None when it is not ours."""
@@ -49,7 +51,17 @@ class Desk(Generic[Held]):
             assigned = await patiently(self._executor, partial(self._take, place, kept))
             self._held[place] = self._hold(place, assigned)
             starts[place] = assigned.reads_from
+        self.is_halted = False
         return starts
+
+    async def halted(self) -> None:
+        """Note it: a chunk that waits for what others bring is let go."""
+        self.is_halted = True
+
+    def let_go(self, place: Place, held: Held) -> None:
+        """Take no further chunk of a partition before reading starts again, where it is still held like this."""
+        if self._held.get(place) is held:
+            del self._held[place]
 
     async def revoked(self, places: frozenset[Place]) -> None:
         """Forget partitions; their state is in the database, what is being written too."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
@@ -57,24 +57,32 @@ class Hearing:
         self._passed = -1
         self._given_up: int | None = None
 
-    async def wait(self, until: int) -> None:
+    async def wait(self, until: int, halted: Callable[[], bool] = lambda: False) -> bool:
         """Return when every engagement partition that is in use has passed `until`, or patience is at its end.
 
         One that is behind is not waited for again before it has moved.
+
+        Returns
+        -------
+        bool
+            False when delivery was halted meanwhile: what is waited for cannot come, and the chunk must not be judged.
         """
         deadline = time.monotonic() + self._patience
         while self._passed < until:
             try:
                 passed = await asyncio.get_running_loop().run_in_executor(self._executor, self._look)
             except UnavailableError:
-                return
+                return True
             if passed is None or passed >= until or passed == self._given_up:
-                return
+                return True
+            if halted():
+                return False
             if time.monotonic() > deadline:
                 self._given_up = passed
                 _log.warning("engagement is behind, spikes do without", until=until, passed=passed)
-                return
+                return True
             await asyncio.sleep(_LOOK_SECONDS)
+        return True
 
     def _look(self) -> int | None:
         """Return how far all partitions in use are; a replay writes its ticks into every one, so it uses them all."""

@@ -148,7 +148,10 @@ class WatchAgent:
                 chunk.done()
             return
         crash_point("chunk-fetched")
-        await self._hearing.wait(last_tick(fresh.values))
+        if not await self._hearing.wait(last_tick(fresh.values), lambda: self.desk.is_halted):
+            self.desk.let_go((chunk.topic, chunk.partition), held)
+            await self.settle()
+            return
         judged = None
         while judged is None or held.watch is not judged:  # again when the commit before went another way than foreseen
             try:

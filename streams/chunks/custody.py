@@ -43,6 +43,13 @@ class Custody(Protocol):
         """
         ...
 
+    async def halted(self) -> None:
+        """Hear that nothing more is delivered until reading starts again, and that chunks in work are waited for.
+
+        Whoever waits for what other chunks have to bring must let go of its own chunk: it comes again.
+        """
+        ...
+
     async def revoked(self, places: frozenset[Place]) -> None:
         """Give partitions back; chunks in work have been waited for and committed."""
         ...
@@ -66,6 +73,9 @@ class BrokerCustody:
                 "%s: offset %s was committed, the broker holds %s to %s", place, held.committed, held.low, held.high
             )
         return {place: held.low for place, held in lost.items()}
+
+    async def halted(self) -> None:
+        """Nobody waits."""
 
     async def revoked(self, places: frozenset[Place]) -> None:
         """Nothing to give back."""

@@ -6,7 +6,7 @@ the listed sources everything stays as Faust does it.
 """
 
 import asyncio
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +19,7 @@ from faust.types import TP, ConsumerMessage
 from streams.chunks.chunk import Chunk, cut
 from streams.chunks.custody import BrokerCustody, Custody, Place, Retained
 from streams.chunks.ledger import Ledger
+from streams.chunks.unwrapped import Unwrapped
 from streams.chunks.watchdog import Sight
 
 _LOOK_SECONDS = 0.2
@@ -58,24 +59,6 @@ class Fetched:
 
     chunk: Chunk
     seek: int
-
-
-def _bare(tp: Any, record: Any) -> Any:
-    """Stand in for aiokafka's wrapping of a record, which costs more than reading it."""
-    return record
-
-
-class Unwrapped(OrderedDict[Any, Any]):
-    """Where aiokafka's fetcher keeps what it has read: makes it hand out the records of our sources as they are."""
-
-    def __init__(self, sources: frozenset[str]) -> None:
-        super().__init__()
-        self._sources = sources
-
-    def __setitem__(self, tp: Any, held: Any) -> None:
-        if isinstance(held, FetchResult) and tp.topic in self._sources:
-            held._partition_records._consumer_record = _bare  # noqa: SLF001  # one result, not the class
-        super().__setitem__(tp, held)
 
 
 class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc]  # Faust is not followed by the type checker
@@ -125,6 +108,19 @@ class ChunkConsumerThread(driver.AIOKafkaConsumerThread):  # type: ignore[misc] 
         return [
             Fetched(chunk, seek) for chunk in cut(tp.topic, tp.partition, batch, intake.most_records, intake.most_bytes)
         ]
+
+    def look_again(self) -> None:
+        """Let a fetch that waits for the broker see a partition that is wanted again; callable from another thread.
+
+        What was read of that partition is in memory already, and nothing else would wake the fetch within a second.
+        """
+        self.thread_loop.call_soon_threadsafe(self._look_again)
+
+    def _look_again(self) -> None:
+        if self._consumer is not None:
+            fetcher = self._consumer._fetcher  # noqa: SLF001  # Faust's own thread does the same
+            for waiter in list(fetcher._fetch_waiters):  # noqa: SLF001
+                fetcher._notify(waiter)  # noqa: SLF001
 
     async def start_at(self, offsets: Mapping[Place, int]) -> None:
         """Seek several partitions and void what was fetched of them, within the thread so that no fetch comes between."""
@@ -203,8 +199,11 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is not foll
 
     def on_buffer_drop(self, tp: Any) -> None:
         """Let a partition be read again, at once: its agent has little left in hand."""
+        rested = tp in self._buffered_partitions
         super().on_buffer_drop(tp)
-        self._resumed.set()
+        if rested:
+            self._resumed.set()
+            self._thread.look_again()
 
     async def _deliver(self, message: Any) -> None:
         """Enter a chunk into the ledger and hand it over, without what was delivered before.
@@ -265,10 +264,11 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is not foll
         return self.ledger.position(tp)
 
     async def wait_empty(self) -> None:
-        """Wait for chunks in work, and commit.
+        """Wait for chunks in work, and commit; nothing more is delivered meanwhile.
 
         Work committed between its end and Faust's acknowledgement stays on Faust's list and would cost a second.
         """
+        await self.intake.custody.halted()
         self._clean_unacked_messages()
         await super().wait_empty()
 

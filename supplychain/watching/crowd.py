@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 
 from supplychain.watching.detector import Constants, Floats, Rows
+from supplychain.watching.grouping import exact_sums
 from supplychain.watching.witness import Flags, Heard, Name, Witnesses
 
 BUYERS: Final = 0.5
@@ -128,7 +129,7 @@ class Crowd:
         if not self.talk.rows and not self.clicks.rows:
             return None
         at, rate = room_of[awake], base * factors
-        usual, planned, excess = (_sums(at, each, rooms) for each in (base, rate, orders - rate))
+        usual, planned, excess = (exact_sums(at, each, rooms) for each in (base, rate, orders - rate))
         lift = np.divide(planned, usual, out=np.ones(rooms), where=usual > 0.0)
         room = self.talk.weigh(said, _follow(lift), excess, _flags(rooms, room_of[bursting]), head)[at]
         weights: Floats = TALK * room + (1.0 - TALK)
@@ -156,11 +157,6 @@ def _heard(rows: list[tuple[int, int, float]]) -> Heard | None:
         return None
     at, counts, audience = zip(*rows, strict=True)
     return Heard(np.array(at, dtype=np.int64), np.array(counts, dtype=np.float64), np.array(audience))
-
-
-def _sums(at: Rows, values: Floats, size: int) -> Floats:
-    sums: Floats = np.bincount(at, values, minlength=size).astype(np.float64)
-    return sums
 
 
 def _follow(lift: Floats) -> Floats:

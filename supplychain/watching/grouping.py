@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from supplychain.watching.intake import FAR, Ints
+
+_GRAINS: Final = 2.0**24
+"""In one unit."""
 
 
 @dataclass(slots=True)
@@ -50,3 +55,12 @@ def group(*keys: Ints) -> Groups:
     in_order = packed[order]
     starts = np.flatnonzero(np.concatenate(([True], in_order[1:] != in_order[:-1])))
     return Groups(order, starts, order[starts])
+
+
+def exact_sums(at: Ints, values: npt.NDArray[np.float64], size: int) -> npt.NDArray[np.float64]:
+    """Return the sums of fractions by number, the same in any order.
+
+    A sum of fractions depends on their order in its last digits, and a restart numbers rows anew. Whole numbers of grains are
+    added exactly, up to 2**29 units in a sum.
+    """
+    return np.bincount(at, np.rint(values * _GRAINS), minlength=size).astype(np.float64) / _GRAINS

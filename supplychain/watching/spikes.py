@@ -19,6 +19,7 @@ from supplychain.watching.burst import Burst
 from supplychain.watching.crowd import Crowd, Sample
 from supplychain.watching.delta import PlannedSlot, Spike, SpikeEnd
 from supplychain.watching.detector import Constants, Floats, Rows, Streams
+from supplychain.watching.grouping import exact_sums
 from supplychain.watching.intake import FAR
 from supplychain.watching.schedule import ItemPlan, item_plan, usual_rate
 from supplychain.watching.sessions import Scope, SessionBook
@@ -280,9 +281,10 @@ class SpikeWatch:
         if not close.size:
             return
         weights = np.clip(rate / FULL_SHARE, LEAST_SHARE, 1.0)
-        shares = np.bincount(self.rooms[rows], weights, minlength=len(self.room_of))
-        for row, burst in self.bursts.items():
-            shares[self.rooms[row]] += min(max(burst.base / FULL_SHARE, LEAST_SHARE), 1.0)
+        bases = np.array([burst.base for burst in self.bursts.values()])
+        others = np.clip(bases / FULL_SHARE, LEAST_SHARE, 1.0)
+        everybody = np.concatenate((rows, np.fromiter(self.bursts, dtype=np.int64)))
+        shares = exact_sums(self.rooms[everybody], np.concatenate((weights, others)), len(self.room_of))
         wanted = self.alarms_per_bin * weights[close] / shares[self.rooms[rows[close]]]
         if trust is not None:
             # What was high before the crowd was is no news: it must rise on while the crowd is.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import numpy as np
 from sqlalchemy import Table, select
 
@@ -27,6 +28,7 @@ from supplychain.storage.tables import (
     stock_log,
     windows,
 )
+from supplychain.watching import snapshot
 from supplychain.watching.dedupe import ENTRY
 from tests.faults.stage import Stage
 
@@ -81,4 +83,25 @@ def differences(one: bytes, other: bytes) -> dict[str, list[str]]:
         apart = sorted(set(left[name]) ^ set(right[name]))
         if apart or len(left[name]) != len(right[name]):
             found[name] = [row[:300] for row in apart[:4]] or [f"{len(left[name])} and {len(right[name])} rows"]
+        if name == partitions.name and apart:
+            found["snapshots"] = _apart(left[name], right[name])
     return found
+
+
+def _apart(left: list[str], right: list[str]) -> list[str]:
+    """Tell in which parts the snapshots of a partition differ."""
+    told = []
+    for one, other in zip(map(json.loads, left), map(json.loads, right), strict=True):
+        if one == other or one[:2] != other[:2] or one[4] is None or other[4] is None:
+            continue
+        parts = [msgspec.to_builtins(snapshot.read(bytes.fromhex(row[4])[4:])) for row in (one, other)]
+        told += [f"{one[:2]} {difference}" for difference in _unlike("", *parts)]
+    return told
+
+
+def _unlike(path: str, one: Any, other: Any) -> list[str]:
+    """Return the paths to what differs, and both values."""
+    if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        pairs = enumerate(zip(one, other, strict=True))
+        return [line for at, (a, b) in pairs for line in _unlike(f"{path}/{at}", a, b)]
+    return [] if one == other else [f"{path}: {str(one)[:200]} and {str(other)[:200]}"]

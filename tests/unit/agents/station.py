@@ -43,7 +43,11 @@ class Station:
     def __init__(self, services: Services) -> None:
         self.services = services
         self.agent = WatchAgent(services, Current(services), EXECUTOR)
-        self.starts_at = asyncio.run(self.agent.desk.start_offsets({PLACE: Retained(0, 1_000_000, None)}))[PLACE]
+        self.starts_at = self.start()
+
+    def start(self) -> int:
+        """Let reading start, and return where."""
+        return asyncio.run(self.agent.desk.start_offsets({PLACE: Retained(0, 1_000_000, None)}))[PLACE]
 
     @staticmethod
     def chunk(first: int, values: Sequence[bytes | None]) -> Chunk:

@@ -50,6 +50,13 @@ def test_waits_until_every_partition_has_passed_and_then_asks_no_more() -> None:
     assert len(asked) == 5
 
 
+def test_who_is_halted_waits_no_longer() -> None:
+    one, asked = listener([[T0] * 4])
+    assert not asyncio.run(one.wait(T0 + 7, lambda: len(asked) == 3))
+    assert len(asked) == 3
+    assert asyncio.run(one.wait(T0, lambda: True)), "what has come needs no waiting"
+
+
 def test_nobody_waits_for_engagement_that_is_not_in_use() -> None:
     one, asked = listener([[]], clock="wall")
     asyncio.run(one.wait(T0))

@@ -106,6 +106,34 @@ def test_chunk_that_comes_again_changes_nothing(services: Services) -> None:
     assert all_rows(services) == before
 
 
+def test_chunk_that_waits_for_the_crowd_is_let_go_when_delivery_is_halted(services: Services) -> None:
+    """A rebalance waits for the chunk, and the chunk for engagement that is not read meanwhile."""
+    values = _evening()
+    replayed = Services(services.settings.model_copy(update={"clock": "ticks"}), services.database, wall=services.wall)
+    station = Station(replayed)
+    first, second = station.chunk(0, values[:80]), station.chunk(80, values[80:])
+
+    async def scene() -> None:
+        waiting = asyncio.create_task(station.agent.take(first))
+        await asyncio.sleep(0)
+        assert not waiting.done(), "nobody has read engagement"
+        await station.agent.desk.halted()
+        await asyncio.wait_for(waiting, 30)
+        await asyncio.wait_for(station.agent.take(second), 30)
+
+    asyncio.run(scene())
+    assert not first.entry.is_done
+    assert not second.entry.is_done, "what follows on a gap must not be counted"
+    assert services.partitions.next_offsets("sales.v1") == {0: 0}
+    for partition in range(4):
+        services.partitions.assign("engagement.v1", partition, cluster="cluster-1", low=0, high=0, wall=WALL)
+    with services.database.write() as connection:
+        passed = "UPDATE partitions SET watermark = ? WHERE topic = 'engagement.v1'"
+        connection.exec_driver_sql(passed, (ON_AIR + HOUR,))
+    assert station.start() == 0
+    assert station.take(0, values).entry.is_done
+
+
 def test_where_chunks_are_cut_changes_nothing(services: Services, another: Services) -> None:
     values = _evening()
     Station(services).take(0, values)

@@ -19,6 +19,7 @@ from faust.tables.recovery import Recovery
 from faust.transport.consumer import Consumer, ThreadDelegateConsumer
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread
 from faust.transport.drivers.aiokafka import Consumer as Driver
+from mode.utils.queues import FlowControlQueue
 
 PINNED: dict[Callable[..., Any], str] = {
     Consumer._drain_messages: "44a2500309e83c63",
@@ -31,6 +32,11 @@ PINNED: dict[Callable[..., Any], str] = {
     Consumer.getmany: "4b168d84882a70d6",
     Consumer._wait_next_records: "6218e1969a636b3f",
     Consumer.on_buffer_drop: "4b57e8a418d5ad9c",
+    Consumer.on_buffer_full: "c8961679e0bcdce5",
+    App.FlowControlQueue: "9451c49351ae3667",
+    FlowControlQueue.put_nowait_enhanced: "f1839f43dda3d2cf",
+    Fetcher._create_fetch_waiter: "61d840568746477e",
+    Fetcher._notify: "d3a30d94f34fd3a0",
     Consumer.wait_empty: "e4662fe24f094819",
     Consumer.on_stop: "45b1d2210ce2b526",
     Consumer._filter_tps_with_pending_acks: "f6f9239774234e7e",

@@ -13,7 +13,8 @@ from aiokafka.structs import ConsumerRecord, TopicPartition
 from faust.transport.drivers import aiokafka as driver
 
 from streams.chunks import Chunk, Intake, make_app
-from streams.chunks.transport import ChunkConsumerThread, Unwrapped
+from streams.chunks.transport import ChunkConsumerThread
+from streams.chunks.unwrapped import Unwrapped
 
 
 def _fetched(topic: str, wrapped: bool) -> list[Any]:

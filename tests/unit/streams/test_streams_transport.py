@@ -31,6 +31,9 @@ class Book:
         self.log.append(("start", dict(retained)))
         return self.stored
 
+    async def halted(self) -> None:
+        self.log.append(("halted", None))
+
     async def revoked(self, places: frozenset[tuple[str, int]]) -> None:
         self.log.append(("revoked", set(places)))
 
@@ -45,6 +48,9 @@ class FakeThread:
         self.sought: dict[TP, int] = {}
         self.commits: list[dict[TP, int]] = []
         self.refuse = False
+
+    def look_again(self) -> None:
+        """Nothing waits."""
 
     async def seek_to_committed(self) -> dict[TP, int | None]:
         return dict(self.committed)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
+from supplychain.domain.network import Sku
 from supplychain.domain.tuning import Detector, Planning, Tuning
 from supplychain.messages.v1 import Audience, Sale, Tick
 from supplychain.watching import ChunkDelta, PartitionWatch
-from tests.unit.watching.watching_rig import CATALOGUE, SECOND, T0, records, steady, watch
+from tests.unit.watching.watching_rig import CATALOGUE, SECOND, T0, records, sale, steady, watch
 
 QUIET = dict.fromkeys(range(0, 2_000, 5), 1)
 BURST = QUIET | dict.fromkeys(range(600, 720, 5), 3)
@@ -130,3 +132,26 @@ def test_what_is_listened_for_are_the_bins_judged_next() -> None:
     assert one.listens(T0 + 76 * SECOND)[0] > one.listens(T0 + 76 * SECOND)[1], "all of them are judged"
     other = watch(Tuning(detector=Detector(bin_seconds=3), planning=Planning(cut_seconds=3)))
     assert other.listens(T0 + 76 * SECOND) == (1, 0), "samples are added up in bins of five seconds"
+
+
+def test_a_restart_with_many_items_gives_the_same_state_to_the_last_bit() -> None:
+    """A restart numbers the items of a room anew; what is summed over them must not depend on that."""
+    chance = random.Random(5)
+    skus = [f"SKU-{number}" for number in range(12)]
+    catalogue = replace(CATALOGUE, skus={sku: Sku(sku, sku, "c", 1_000, 500) for sku in skus})
+    steps = []
+    for start in range(0, 900, 5):
+        sold = chance.sample(skus, chance.randint(0, len(skus)))
+        events: list[Sale | Tick] = [sale(f"{start}-{sku}", T0 + start * SECOND, sku=sku) for sku in sold]
+        clicks = {sku: chance.randint(0, 9) for sku in skus}
+        steps.append((sample(start + 5, 99, item_clicks=clicks), [*events, Tick(T0 + (start + 5) * SECOND)]))
+    ends = []
+    for every in (1_000, 9):
+        one = watch(catalogue=catalogue)
+        for number, (heard, part) in enumerate(steps, start=1):
+            one.engage([heard])
+            one.apply(records(part))
+            if number % every == 0:
+                one = PartitionWatch(catalogue, Tuning(), partition=0, snapshot=one.snapshot())
+        ends.append(one.snapshot())
+    assert ends[0] == ends[1]
