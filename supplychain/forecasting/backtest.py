@@ -90,6 +90,7 @@ def rolling_origin(
     forecasters: Sequence[Forecaster],
     clock: Callable[[], float],
     known_days: int | None = None,
+    progress: Callable[[float], None] = lambda _: None,
 ) -> Backtest:
     """Let each forecaster answer at each origin.
 
@@ -105,6 +106,8 @@ def rolling_origin(
         Seconds, growing: its difference times the forecasters.
     known_days
         Hide the history of the scored rows but for so many days before each origin (cold start).
+    progress
+        Is told the share of answers given.
 
     Raises
     ------
@@ -115,17 +118,16 @@ def rolling_origin(
         raise ValueError("an origin needs a past, and the whole horizon after it")
     actual = tuple(frame.pieces[rows, origin : origin + horizon] for origin in origins)
     history = tuple(frame.pieces[rows, :origin] for origin in origins)
-    answers, seconds = [], []
+    answers: list[tuple[Answer, ...]] = []
+    seconds = []
     for forecaster in forecasters:
         start = clock()
-        answers.append(
-            tuple(
-                forecaster.answer(
-                    frame.until(frame.first_day + origin), rows, horizon, _hidden(frame, rows, origin, known_days)
-                )
-                for origin in origins
-            )
-        )
+        mine: list[Answer] = []
+        for origin in origins:
+            known = _hidden(frame, rows, origin, known_days)
+            mine.append(forecaster.answer(frame.until(frame.first_day + origin), rows, horizon, known))
+            progress((len(answers) + len(mine) / len(origins)) / len(forecasters))
+        answers.append(tuple(mine))
         seconds.append(clock() - start)
     past = frame.pieces[rows, : min(origins)][:, -56:]
     segments = volume_segments(past.mean(axis=1), (past > 0.0).mean(axis=1))

@@ -12,7 +12,8 @@ from typing import Protocol
 import numpy as np
 
 from supplychain.forecasting.frames import DailyFrame, Floats, Ints
-from supplychain.forecasting.items import ItemSettings, fit_items, predict_items
+from supplychain.forecasting.item_record import ItemSettings
+from supplychain.forecasting.items import fit_items, predict_items
 from supplychain.forecasting.prior import prophet_as_it_comes
 
 LEVELS = (0.1, 0.5, 0.9)

@@ -15,7 +15,8 @@ from supplychain.forecasting.backtest import Score
 from supplychain.forecasting.exposure import ExposureEffects, RunOfShow, SpikeLift, exposure_curve
 from supplychain.forecasting.frames import DailyFrame
 from supplychain.forecasting.intervals import volume_segments
-from supplychain.forecasting.items import ItemModel, drivers, predict_items
+from supplychain.forecasting.item_record import ItemModel
+from supplychain.forecasting.items import drivers, predict_items
 from supplychain.forecasting.prior_record import RARELY_OPEN, open_weekdays
 from supplychain.forecasting.session import SessionForecaster
 

@@ -7,10 +7,10 @@ heads have not seen. Where there is too little to learn from, `item_fallback` an
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from supplychain.forecasting.frames import DailyFrame, Floats, Ints
 from supplychain.forecasting.intervals import (
-    Conformal,
     horizon_classes,
     learn_conformal,
     shortest_interval,
@@ -26,7 +25,8 @@ from supplychain.forecasting.intervals import (
     volume_segments,
 )
 from supplychain.forecasting.item_fallback import pooled_forecast, quantile_grid
-from supplychain.forecasting.item_features import HORIZON_FEATURES, ORIGIN_FEATURES, History, history
+from supplychain.forecasting.item_features import History, history
+from supplychain.forecasting.item_record import FEATURES, ItemForecast, ItemModel, ItemSettings
 from supplychain.forecasting.item_rows import (
     Rows,
     prediction_features,
@@ -37,140 +37,10 @@ from supplychain.forecasting.item_rows import (
 from supplychain.forecasting.prior_record import RARELY_OPEN, open_weekdays
 from supplychain.forecasting.weekday_quantiles import own_quantiles
 
-VERSION = 1
-FEATURES = ORIGIN_FEATURES + HORIZON_FEATURES
 MEAN = "mean"
 OWN_DAYS = "its own past days"
 FEWEST_ROWS = 2_000  # below it a tree model learns noise
-
-
-@dataclass(frozen=True, slots=True)
-class ItemSettings:
-    """Size and stiffness of the global model.
-
-    Parameters
-    ----------
-    levels
-        Growing quantile levels, one head each.
-    horizon
-        Days ahead that are learned.
-    most_series, most_origins, origin_step
-        Size of the training set.
-    cut_share
-        Share of origins repeated with histories cut short.
-    half_life_days
-        Age at which a training day counts half.
-    trees, learning_rate, leaves, least_rows
-        Of each head.
-    own_share
-        Share of a series' own past quantiles in the forecast, in [0, 1].
-    seed, threads
-        The result depends on the seed alone.
-    coverage
-        Promise of the interval.
-    """
-
-    levels: tuple[float, ...] = (0.1, 0.5, 0.8, 0.9)
-    horizon: int = 7
-    most_series: int = 1_000
-    most_origins: int = 40
-    origin_step: int = 7
-    cut_share: float = 0.1
-    half_life_days: float = 80.0
-    trees: int = 140
-    learning_rate: float = 0.06
-    leaves: int = 63
-    least_rows: int = 100
-    own_share: float = 0.3
-    seed: int = 1
-    threads: int = 2
-    coverage: float = 0.8
-
-    def __post_init__(self) -> None:
-        if list(self.levels) != sorted(set(self.levels)) or not all(0.0 < level < 1.0 for level in self.levels):
-            raise ValueError("levels grow inside (0, 1)")
-
-
-@dataclass(frozen=True, slots=True)
-class ItemModel:
-    """A trained model in plain data: head name to LightGBM text, the intervals' correction, and how lumpy demand is.
-
-    `method` is "lightgbm" or "pooled"; `trained_until` is the day after the last one seen.
-    """
-
-    settings: ItemSettings
-    method: str
-    trained_until: int
-    heads: Mapping[str, str] = field(default_factory=dict)
-    conformal: Conformal = field(default_factory=lambda: Conformal(0.8, {}))
-    lumpiness: float = 1.0
-    mean_correction: float = 1.0
-
-    def to_json(self) -> str:
-        """Canonical JSON with its version."""
-        margins = [[segment, horizon, margin] for (segment, horizon), margin in sorted(self.conformal.margins.items())]
-        data = {
-            "version": VERSION,
-            "features": list(FEATURES),
-            "settings": asdict(self.settings),
-            "method": self.method,
-            "trained_until": self.trained_until,
-            "heads": dict(self.heads),
-            "coverage": self.conformal.coverage,
-            "margins": margins,
-            "lumpiness": self.lumpiness,
-            "mean_correction": self.mean_correction,
-        }
-        return json.dumps(data, sort_keys=True, allow_nan=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ItemForecast:
-    """Forecast of N series over S steps.
-
-    Parameters
-    ----------
-    quantiles
-        N x S x L, growing, not negative, finite.
-    mean, variance
-        N x S.
-    low, high
-        Conformal interval, N x S.
-    degraded
-        N reasons; empty where the learned model answered.
-    """
-
-    levels: tuple[float, ...]
-    quantiles: Floats
-    mean: Floats
-    variance: Floats
-    low: Floats
-    high: Floats
-    degraded: tuple[str, ...]
-
-
-def item_model_from_json(text: str) -> ItemModel:
-    """Read a stored model.
-
-    Raises
-    ------
-    ValueError
-        When the text is no item model of a version and feature list this code can use.
-    """
-    data: Any = json.loads(text)
-    if not isinstance(data, dict) or data.get("version") != VERSION or tuple(data.get("features", ())) != FEATURES:
-        raise ValueError("not an item model this code can use")
-    settings = ItemSettings(**{**data["settings"], "levels": tuple(data["settings"]["levels"])})
-    margins = {(str(segment), int(horizon)): float(margin) for segment, horizon, margin in data["margins"]}
-    return ItemModel(
-        settings,
-        data["method"],
-        data["trained_until"],
-        data["heads"],
-        Conformal(data["coverage"], margins),
-        data["lumpiness"],
-        data["mean_correction"],
-    )
+LIMITS: dict[str, Any] = {"max_bin": 63, "verbose": -1, "num_threads": 1, "feature_pre_filter": False}
 
 
 def fit_items(frame: DailyFrame, settings: ItemSettings | None = None, outlook: Floats | None = None) -> ItemModel:
@@ -265,35 +135,40 @@ def drivers(
 
 
 def _train(rows: Rows, use: NDArray[np.bool_], chosen: ItemSettings) -> dict[str, str]:
+    """Train the heads abreast, each on one thread: threads inside a head wait for each other more than they win."""
     import lightgbm
 
     weight = rows.level * np.exp2(-rows.age / chosen.half_life_days)
     features, target, weight = rows.features[use], rows.ratio[use], weight[use]
-    limits = {"max_bin": 63, "verbose": -1, "num_threads": chosen.threads, "feature_pre_filter": False}
-    data = lightgbm.Dataset(features, target, weight=weight, params=limits, free_raw_data=False)
-    heads = {}
-    for name in (*(str(level) for level in chosen.levels), MEAN):
-        quantile = name != MEAN
-        params = {
-            **limits,
-            "objective": "quantile" if quantile else "tweedie",
-            "learning_rate": chosen.learning_rate,
-            "num_leaves": chosen.leaves,
-            "min_data_in_leaf": chosen.least_rows,
-            "extra_trees": True,  # cuts at random: many weak trees, averaged, follow single large orders less
-            "feature_fraction": 0.4,
-            "bagging_fraction": 0.7,
-            "bagging_freq": 1,
-            "lambda_l2": 5.0,
-            "seed": chosen.seed,
-            "deterministic": True,
-            "force_col_wise": True,
-            **({"alpha": float(name)} if quantile else {"tweedie_variance_power": 1.5}),
-        }
+    data = lightgbm.Dataset(features, target, weight=weight, params=LIMITS, free_raw_data=False).construct()
+
+    def head(name: str) -> str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # LightGBM repeats parameters it was given twice
-            heads[name] = str(lightgbm.train(params, data, chosen.trees).model_to_string())
-    return heads
+            return str(lightgbm.train(_head_params(name, chosen), data, chosen.trees).model_to_string())
+
+    names = (*(str(level) for level in chosen.levels), MEAN)
+    with ThreadPoolExecutor(chosen.threads, thread_name_prefix="head") as threads:
+        return dict(zip(names, threads.map(head, names), strict=True))
+
+
+def _head_params(name: str, chosen: ItemSettings) -> dict[str, Any]:
+    aim = {"objective": "tweedie", "tweedie_variance_power": 1.5}
+    return {
+        **LIMITS,
+        **(aim if name == MEAN else {"objective": "quantile", "alpha": float(name)}),
+        "learning_rate": chosen.learning_rate,
+        "num_leaves": chosen.leaves,
+        "min_data_in_leaf": chosen.least_rows,
+        "extra_trees": True,  # cuts at random: many weak trees, averaged, follow single large orders less
+        "feature_fraction": 0.4,
+        "bagging_fraction": 0.7,
+        "bagging_freq": 1,
+        "lambda_l2": 5.0,
+        "seed": chosen.seed,
+        "deterministic": True,
+        "force_col_wise": True,
+    }
 
 
 def _load(text: str) -> Any:
@@ -306,10 +181,13 @@ def _heads_at(model: ItemModel, past: History, steps: Ints) -> tuple[Floats, Flo
     """Raw quantiles N x S x L and means N x S, in pieces."""
     parts, scale = prediction_features(past, steps)
     stacked = np.vstack(parts)
-    out = {}
-    for name, text in model.heads.items():
-        ratio = np.asarray(_load(text).predict(stacked, num_threads=model.settings.threads)).reshape(scale.shape)
-        out[name] = (np.maximum(ratio, 0.0) * scale).T
+
+    def pieces(text: str) -> Floats:
+        ratio = np.asarray(_load(text).predict(stacked, num_threads=1)).reshape(scale.shape)
+        return np.asarray((np.maximum(ratio, 0.0) * scale).T)
+
+    with ThreadPoolExecutor(model.settings.threads, thread_name_prefix="head") as threads:
+        out = dict(zip(model.heads, threads.map(pieces, model.heads.values()), strict=True))
     opens = _opens(past.frame, steps)[None, :]
     grid = np.stack([out[str(level_)] * opens for level_ in model.settings.levels], axis=-1)
     return _blended(model.settings, past, steps, grid, opens), out[MEAN] * opens

@@ -230,6 +230,9 @@ def prophet_as_it_comes(
 
 
 def _quiet() -> None:
-    """Two lines per fit are noise; the level holds only when set after Prophet's import (it resets the logger)."""
-    logging.getLogger("cmdstanpy").setLevel(logging.ERROR)
+    """Two lines per fit are noise; cmdstanpy sets its own level with the first fit unless its logger has a handler."""
+    backend = logging.getLogger("cmdstanpy")
+    if not backend.handlers:
+        backend.addHandler(logging.NullHandler())
+    backend.setLevel(logging.ERROR)
     logging.getLogger("prophet").setLevel(logging.ERROR)

@@ -16,7 +16,8 @@ import numpy as np
 from supplychain.forecasting.backtest import Score, Verdict, judge, rolling_origin
 from supplychain.forecasting.baselines import LEVELS, Answer, Forecaster
 from supplychain.forecasting.frames import DailyFrame, Floats, Ints
-from supplychain.forecasting.items import ItemModel, ItemSettings, fit_items, predict_items
+from supplychain.forecasting.item_record import ItemModel, ItemSettings
+from supplychain.forecasting.items import fit_items, predict_items
 from supplychain.forecasting.prior import AggregateSeries, PriorSettings, fit_priors
 from supplychain.forecasting.prior_record import FittedPrior
 from supplychain.forecasting.trade_calendar import TradeCalendar

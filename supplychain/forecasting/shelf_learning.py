@@ -19,8 +19,9 @@ from supplychain.forecasting.coherence import reconciled
 from supplychain.forecasting.cold_start import like_others
 from supplychain.forecasting.frames import DailyFrame, Floats, Ints
 from supplychain.forecasting.intervals import volume_segments
+from supplychain.forecasting.item_record import ItemSettings
 from supplychain.forecasting.item_rows import FIRST_ORIGIN
-from supplychain.forecasting.items import ItemSettings, predict_items
+from supplychain.forecasting.items import predict_items
 from supplychain.forecasting.prior import PriorSettings
 from supplychain.forecasting.prior_record import FittedPrior
 from supplychain.forecasting.refit import Candidate, Refit, compare, outlook, refit_items

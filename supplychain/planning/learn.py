@@ -15,7 +15,7 @@ from supplychain.domain.network import Catalogue, Channel
 from supplychain.domain.tuning import Forecast
 from supplychain.domain.units import DAY
 from supplychain.forecasting.frames import DailyFrame, Ints
-from supplychain.forecasting.items import ItemSettings
+from supplychain.forecasting.item_record import ItemSettings
 from supplychain.forecasting.prior import AggregateSeries, PriorSettings, fit_prior, simple_prior
 from supplychain.forecasting.prior_record import FittedPrior
 from supplychain.forecasting.refit import aggregates

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from supplychain.forecasting.items import ItemModel, item_model_from_json
+from supplychain.forecasting.item_record import ItemModel, item_model_from_json
 from supplychain.forecasting.prior_record import FittedPrior, from_json
 from supplychain.forecasting.shares import SHARES
 from supplychain.forecasting.shelf_learning import Learned

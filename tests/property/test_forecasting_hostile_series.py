@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from supplychain.forecasting.coherence import reconciled
 from supplychain.forecasting.frames import daily_frame
-from supplychain.forecasting.items import ItemForecast, ItemModel, ItemSettings, fit_items, predict_items
+from supplychain.forecasting.item_record import ItemForecast, ItemModel, ItemSettings
+from supplychain.forecasting.items import fit_items, predict_items
 from supplychain.forecasting.prior import AggregateSeries, PriorSettings, fit_prior
 from supplychain.forecasting.prior_record import from_json
 from supplychain.forecasting.returns import LossHistory, learn_losses

@@ -128,7 +128,9 @@ def forecast(
     from supplychain.cli.bench import forecast as bench
 
     try:
-        scores, gains = bench.run(_there(data), kind, horizon, origins, series, known_days=known_days)
+        with bar("forecasts") as progress:
+            file, kept = _there(data), known_days
+            scores, gains = bench.run(file, kind, horizon, origins, series, known_days=kept, progress=progress)
     except ValueError as fault:
         raise InvalidInputError(str(fault), way_out="see `supplychain bench forecast --help`") from fault
     _shown([dict(row) for row in scores], "Forecast", json=json)
@@ -145,7 +147,9 @@ def refresh(
     """Train and predict an assortment with quantiles, against one Prophet fit and prediction per series."""
     from supplychain.cli.bench import forecast as bench
 
-    _shown([dict(row) for row in bench.refresh(series, timed=timed)], "Refresh", json=json)
+    with bar("Prophet") as progress:
+        rows = bench.refresh(series, timed=timed, progress=progress)
+    _shown([dict(row) for row in rows], "Refresh", json=json)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from supplychain.cli.bench import bench_session, forecast
 from supplychain.cli.bench.session_generator import evenings, lines_of
 from supplychain.cli.bench.session_service import service_forecasts, taught_by
 from supplychain.domain.errors import InvalidInputError
-from supplychain.forecasting.items import ItemSettings
+from supplychain.forecasting.item_record import ItemSettings
 
 SMALL = ItemSettings(trees=10, least_rows=10, threads=1, leaves=7)
 
@@ -34,9 +34,10 @@ def shop(path: Path, days: int = 60) -> Path:
 
 def test_bench_forecast_rows_are_complete_and_json(tmp_path: Path) -> None:
     data = shop(tmp_path / "shop.parquet")
-    rows, gains = forecast.run(
-        data, origins=2, series=10, models=("items", "seasonal naive", "window average"), settings=SMALL
-    )
+    done: list[float] = []
+    three = ("items", "seasonal naive", "window average")
+    rows, gains = forecast.run(data, origins=2, series=10, models=three, settings=SMALL, progress=done.append)
+    assert done == pytest.approx([(i + 1) / 6 for i in range(6)])
     every = [row for row in rows if row["segment"] == "all"]
     assert [row["model"] for row in every] == ["items", "seasonal naive", "window average"]
     assert set(every[0]) == {"model", "segment", "wql", "wape", "mase", "bias", "coverage80", "series_per_second"}
@@ -73,8 +74,11 @@ def test_a_long_file_is_read_and_faults_are_named(tmp_path: Path) -> None:
 
 
 def test_the_refresh_row_says_how_much_faster_and_that_it_is_sound() -> None:
-    ours, theirs = forecast.refresh(series=60, days=80, timed=1, settings=SMALL)
+    done: list[float] = []
+    ours, theirs = forecast.refresh(series=60, days=80, timed=2, settings=SMALL, progress=done.append)
     assert ours["sound"] is True
+    assert done == [0.5, 1.0]
+    assert ours["times_less_cpu"] == pytest.approx(theirs["cpu_seconds"] / ours["cpu_seconds"])
     assert ours["times_faster"] == pytest.approx(theirs["seconds"] / ours["seconds"])
 
 

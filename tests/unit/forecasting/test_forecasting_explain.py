@@ -16,7 +16,8 @@ from supplychain.forecasting.exposure import (
 )
 from supplychain.forecasting.frames import DailyFrame
 from supplychain.forecasting.intervals import volume_segments
-from supplychain.forecasting.items import ItemSettings, fit_items, predict_items
+from supplychain.forecasting.item_record import ItemSettings
+from supplychain.forecasting.items import fit_items, predict_items
 from supplychain.forecasting.session import SessionForecaster, SessionPrior
 
 M = MINUTE_MS

@@ -12,16 +12,9 @@ from supplychain.forecasting.item_features import (
     levels,
     origin_features,
 )
+from supplychain.forecasting.item_record import FEATURES, ItemModel, ItemSettings, item_model_from_json
 from supplychain.forecasting.item_rows import training_origins, training_rows, training_series
-from supplychain.forecasting.items import (
-    FEATURES,
-    ItemModel,
-    ItemSettings,
-    drivers,
-    fit_items,
-    item_model_from_json,
-    predict_items,
-)
+from supplychain.forecasting.items import drivers, fit_items, predict_items
 from supplychain.forecasting.losses import coverage, weighted_quantile_loss
 from supplychain.forecasting.weekday_quantiles import ordered_past, weekday_quantiles
 
@@ -76,6 +69,11 @@ def test_the_same_seed_gives_the_same_model_and_json_round_trips() -> None:
     )
     with pytest.raises(ValueError, match="not an item model"):
         item_model_from_json(MODEL.to_json().replace('"version": 1', '"version": 0'))
+
+
+def test_heads_trained_abreast_are_the_same_as_one_after_the_other() -> None:
+    abreast = fit_items(PAST, replace(SMALL, threads=3))
+    assert dict(abreast.heads) == dict(MODEL.heads)
 
 
 def test_drivers_add_up_to_the_median() -> None:

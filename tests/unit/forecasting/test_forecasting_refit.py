@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from supplychain.forecasting.frames import DailyFrame
-from supplychain.forecasting.items import ItemSettings, predict_items
+from supplychain.forecasting.item_record import ItemSettings
+from supplychain.forecasting.items import predict_items
 from supplychain.forecasting.prior import PriorSettings
 from supplychain.forecasting.refit import Candidate, compare, outlook, refit
 from supplychain.forecasting.trade_calendar import TradeCalendar, campaigns_from

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from supplychain.forecasting.cold_start import like_others
-from supplychain.forecasting.items import ItemSettings
+from supplychain.forecasting.item_record import ItemSettings
 from supplychain.forecasting.prior import PriorSettings, fit_priors
 from supplychain.forecasting.refit import aggregates
 from supplychain.forecasting.shares import SHARES
