@@ -122,6 +122,9 @@ def forecast(
     known_days: Annotated[
         int | None, typer.Option(help="Hide all but so many days of them: cold start.", min=1)
     ] = None,
+    hindsight: Annotated[
+        bool, typer.Option("--hindsight", help="Add the quantiles of the scored days themselves.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Backtest daily forecasts: our model, Prophet alone, seasonal naive, window average, on the same rows."""
@@ -129,8 +132,16 @@ def forecast(
 
     try:
         with bar("forecasts") as progress:
-            file, kept = _there(data), known_days
-            scores, gains = bench.run(file, kind, horizon, origins, series, known_days=kept, progress=progress)
+            scores, gains = bench.run(
+                _there(data),
+                kind,
+                horizon,
+                origins,
+                series,
+                known_days=known_days,
+                hindsight=hindsight,
+                progress=progress,
+            )
     except ValueError as fault:
         raise InvalidInputError(str(fault), way_out="see `supplychain bench forecast --help`") from fault
     _shown([dict(row) for row in scores], "Forecast", json=json)

@@ -16,10 +16,18 @@ import numpy as np
 import pandas as pd
 
 from supplychain.forecasting.backtest import Backtest, judge, rolling_origin
-from supplychain.forecasting.baselines import Forecaster, GlobalItems, ProphetAlone, SeasonalNaive, WindowAverage
+from supplychain.forecasting.baselines import (
+    LEVELS,
+    Forecaster,
+    GlobalItems,
+    ProphetAlone,
+    SeasonalNaive,
+    WindowAverage,
+)
 from supplychain.forecasting.frames import DailyFrame, daily_frame
 from supplychain.forecasting.item_record import ItemSettings
 from supplychain.forecasting.items import fit_items, predict_items
+from supplychain.forecasting.losses import coverage, wape, weighted_quantile_loss
 from supplychain.forecasting.prior import prophet_as_it_comes
 
 LARGEST_LINE = 10_000  # pieces; above it a line of the shop is a typing error that is cancelled minutes later
@@ -36,6 +44,7 @@ def run(
     models: Sequence[str] = ("items", "prophet", "seasonal naive", "window average"),
     settings: ItemSettings | None = None,
     known_days: int | None = None,
+    hindsight: bool = False,
     progress: Progress = lambda _: None,
 ) -> tuple[list[Row], list[Row]]:
     """Rolling weekly origins at the end of the file.
@@ -53,6 +62,8 @@ def run(
         Which forecasters run.
     known_days
         Hide the history of the scored series but for their last days (cold start); the others teach.
+    hindsight
+        Add what no forecast is: the row `hindsight`, see `hindsight_row`.
     progress
         Is told the share done.
 
@@ -72,7 +83,23 @@ def run(
     chosen = _chosen(models, settings or ItemSettings(horizon=horizon))
     every = _origins(frame, horizon, origins)
     result = rolling_origin(frame, rows, every, horizon, chosen, time.perf_counter, known_days, progress)
-    return [asdict(score) for score in result.scores()], _gains(result)
+    scores = [asdict(score) for score in result.scores()]
+    return scores + [hindsight_row(result, frame, every)] * hindsight, _gains(result)
+
+
+def hindsight_row(result: Backtest, frame: DailyFrame, origins: Sequence[int]) -> Row:
+    """Score each series' own quantiles over the open scored days themselves: who knows level and spread, but no single day.
+
+    It has seen what it is scored on, so a forecast below it would have to know which days are large: it tells noise from lack of skill.
+    """
+    actual = np.concatenate(result.actual, axis=1)
+    width = result.actual[0].shape[1]
+    opens = np.concatenate([frame.open_days[origin : origin + width] for origin in origins])
+    grid = {level: np.quantile(actual[:, opens], level, axis=1, method="inverted_cdf") for level in LEVELS}
+    spread = {level: values[:, None] * opens[None, :] for level, values in grid.items()}
+    low, middle, high = (spread[level] for level in LEVELS)
+    scored = {"model": "hindsight", "segment": "all", "wql": weighted_quantile_loss(actual, spread)}
+    return {**scored, "wape": wape(actual, middle), "coverage80": coverage(actual, low, high)}
 
 
 def refresh(
