@@ -364,9 +364,10 @@ class ChunkConsumer(driver.Consumer):  # type: ignore[misc]  # Faust is not foll
     async def _give_back(self, places: frozenset[Place]) -> None:
         places &= self._owned
         self._owned -= places
-        self.ledger.forget(places)
         if places:
             await asyncio.shield(self.intake.custody.revoked(places))
+            await self.commit()  # what the custody finished on its way out
+        self.ledger.forget(places)
 
     # -- the watchdog's view --------------------------------------------------------------------------------------------
 

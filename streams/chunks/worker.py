@@ -21,12 +21,12 @@ from streams.chunks.watchdog import Sight, Watchdog
 
 _log = logging.getLogger(__name__)
 CRASHED_EXIT: Final = 70
-"""Exit code of a crashed worker whose end took too long (the sysexits code for an internal error)."""
+"""Exit code of a worker whose end took too long (the sysexits code for an internal error)."""
 
 
 def end_process(code: int) -> None:
     """End this process at once; what is stored makes that safe at any moment."""
-    _log.critical("the crashed worker does not leave: ending the process")
+    _log.critical("the worker does not leave: ending the process")
     logging.shutdown()
     os._exit(code)
 
@@ -63,9 +63,12 @@ class ChunkApp(faust.App):  # type: ignore[misc]  # Faust is not followed by the
     ----------
     farewell_seconds
         How long a crashed app may take to leave.
+    stop_seconds
+        How long an app that was told to stop may take; less than its parent waits before it kills.
     """
 
     farewell_seconds = 8.0
+    stop_seconds = 15.0
 
     def __init__(self, name: str, *, intake: Intake, **options: Any) -> None:
         self.intake: Final = intake
@@ -86,8 +89,23 @@ class ChunkApp(faust.App):  # type: ignore[misc]  # Faust is not followed by the
         stand there, a member of the group that reads nothing. A chunk in work is repeated by the next owner anyway.
         """
         super()._crash(reason)
+        self._leave_within(self.farewell_seconds)
+
+    async def stop(self) -> None:
+        """Finish chunks in work, commit and leave the group, for a while.
+
+        Without a broker there is nobody to commit to or to leave, and Faust would wait for one for ever.
+        """
+        if self._stopped.is_set():  # told before
+            return
+        self._leave_within(self.stop_seconds)
+        await super().stop()
+        if self._last_words is not None and not self.crashed:
+            self._last_words.cancel()
+
+    def _leave_within(self, seconds: float) -> None:
         if self._last_words is None:
-            self._last_words = threading.Timer(self.farewell_seconds, end_process, [CRASHED_EXIT])
+            self._last_words = threading.Timer(seconds, lambda: end_process(CRASHED_EXIT))
             self._last_words.daemon = True
             self._last_words.start()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import pytest
 
+from supplychain.domain.errors import UnavailableError
 from tests.faults.conftest import MakeStage
 from tests.faults.history import Written
 from tests.faults.stage import Role, Stage, rows, until
@@ -28,6 +29,7 @@ class Crew:
         self.stage = stage
         self.chance = chance
         self.workers: list[Role] = [stage.role()]
+        self.zombies: list[Role] = []
         self.done: list[str] = []
 
     def hurt(self) -> None:
@@ -47,12 +49,23 @@ class Crew:
     def pause(self) -> None:
         """Stop a worker until another has its partitions, and let it go on as a zombie."""
         zombie = self.workers.pop(self.chance.randrange(len(self.workers)))
-        zombie.send(signal.SIGSTOP)
+        self.zombies.append(zombie)
+        until(lambda: self._is_stopped(zombie), "a worker to be stopped outside of a transaction")
         self.workers.append(self.stage.role())
         self._until_owned()
         zombie.send(signal.SIGCONT)
-        self.workers.append(zombie)
+        self.workers.append(self.zombies.pop())
         self._prune()
+
+    def _is_stopped(self, zombie: Role) -> bool:
+        """Stop a worker; one that holds SQLite's only write lock goes on, since nobody else could work then."""
+        zombie.send(signal.SIGSTOP)
+        try:
+            with self.stage.services.database.write():
+                return True
+        except UnavailableError:
+            zombie.send(signal.SIGCONT)
+            return False
 
     def join(self) -> None:
         """Start another worker beside."""
@@ -98,7 +111,7 @@ class Crew:
 
     def close(self) -> None:
         """End everybody."""
-        for worker in self.workers:
+        for worker in (*self.workers, *self.zombies):
             worker.__exit__(None, None, None)
 
 

@@ -356,6 +356,34 @@ def test_revoking_commits_first_waits_for_work_and_then_gives_back(tmp_path: Pat
     _run(scene())
 
 
+@pytest.mark.parametrize("leaves", ["revoked", "stopped"])
+def test_what_the_custody_finishes_while_it_gives_back_is_committed_too(tmp_path: Path, leaves: str) -> None:
+    async def scene() -> None:
+        under_way: list[Chunk] = []
+
+        class Writing(Book):
+            async def revoked(self, places: frozenset[tuple[str, int]]) -> None:
+                for chunk in under_way:
+                    chunk.done()
+
+        rig = await _started(tmp_path, Writing())
+        written = await rig.deliver(1_000, 1_099)
+        assert written is not None
+        under_way.append(written)
+        if leaves == "stopped":
+            await rig.consumer.on_stop()
+        else:
+            rig.consumer._on_partitions_revoked = _nobody
+            await rig.consumer.on_partitions_revoked({SALES})
+        assert rig.thread.commits == [{SALES: 1_100}]
+
+    _run(scene())
+
+
+async def _nobody(places: set[TP]) -> None:
+    return None
+
+
 def test_partitions_are_taken_over_before_faust_reads_them(tmp_path: Path) -> None:
     async def scene() -> None:
         book = Book({SALES: 3_000})
