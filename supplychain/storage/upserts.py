@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
+
+from supplychain.storage.packed_arrays import bigints, teach, texts
+
+_TAUGHT: Final = "packed arrays"
+"""Mark of a connection that sends them; it lasts as long as the connection to the server."""
 
 
 def _insert(dialect: str, table: Table) -> Any:
@@ -89,7 +94,14 @@ def add_up_rows(connection: Connection, table: Table, rows: Sequence[tuple[Any, 
     if dialect == "sqlite":
         connection.exec_driver_sql(statement, list(rows))
     else:
-        connection.exec_driver_sql(statement, tuple(map(list, zip(*rows, strict=True))))
+        if not connection.info.get(_TAUGHT):
+            teach(connection.connection.driver_connection)
+            connection.info[_TAUGHT] = True
+        columns = zip(table.columns, zip(*rows, strict=True), strict=True)
+        packed = tuple(
+            bigints(values) if isinstance(column.type, BigInteger) else texts(values) for column, values in columns
+        )
+        connection.exec_driver_sql(statement, packed)
 
 
 def put(connection: Connection, table: Table, rows: Sequence[Mapping[str, Any]]) -> None:
