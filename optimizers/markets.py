@@ -1,11 +1,12 @@
 """Large, typical problems drawn from a seed, for measurements: `base` is the plain model, `all` has every feature.
 
 Both have a central warehouse that receives, six regional ones, fourteen days and three order modes per item (main supplier,
-cheaper and slower second supplier, expedite on the main supplier's capacity). `base` has days, one penalty per line and
-one warehouse per region. `all` adds a first day in hours with a live session, three shortage tranches, accepted orders,
-three warehouses that may serve each region with stock at each, lateral lanes, live-dedicated warehouses that cost to
-open, inflow, fences, price breaks, spacing, minimum order values, sale caps, shelf life, run ends, service targets, fair
-share, pins and a published plan. Figures are synthetic.
+cheaper and slower second supplier, expedite on the main supplier's capacity). `base` has days, one penalty per line, one
+warehouse per region, and limits of suppliers, lanes and regional storage. `all` adds a limit of central storage, a first
+day in hours with a live session, three shortage tranches, accepted orders, three warehouses that may serve each region
+with stock at each, lateral lanes, live-dedicated warehouses that cost to open, inflow, fences, price breaks, spacing,
+minimum order values, sale caps, shelf life, run ends, service targets, fair share, pins and a published plan. Figures are
+synthetic.
 """
 
 from __future__ import annotations
@@ -125,6 +126,7 @@ def _places(draw: _Draw) -> Places:
     total = float((draw.daily * REGIONS * draw.volume).sum())
     storage = np.array([30.0] + [4.0] * REGIONS) * total
     storage[1:] /= REGIONS
+    storage[0] = storage[0] if draw.full else -1
     opening = np.zeros(REGIONS + 1, dtype=np.int64)
     if draw.full:
         opening[[REGIONS - 1, REGIONS]] = int(total * 40)
