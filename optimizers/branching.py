@@ -13,6 +13,7 @@ import heapq
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from optimizers.formulation import Formulation, formulate
 from optimizers.milp import Floats, LinearProgram, Relaxed
@@ -21,6 +22,7 @@ from optimizers.problem import Problem
 from optimizers.restrict import Taken
 from optimizers.solution import Ints, Plan
 
+Flags = npt.NDArray[np.bool_]
 WHOLE = 1e-6
 """How far from a whole number a column may be and still count as whole."""
 
@@ -36,29 +38,59 @@ class _Node:
     at: Relaxed = field(compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Relaxation:
+    """The exact model of one item as a linear program, ready to be solved under many bounds, also for several searches.
+
+    taken : what other items use of shared limits, or what makes the item free of them. sums : columns to branch on first.
+    """
+
+    problem: Problem
+    taken: Taken
+    form: Formulation
+    sums: tuple[Ints, Ints]
+    linear: LinearProgram
+    lower: Floats
+    upper: Floats
+
+    @classmethod
+    def of(cls, problem: Problem, taken: Taken) -> Relaxation:
+        """Write the model and hand it to the solver."""
+        form = formulate(problem, taken)
+        sums = _sums(form)
+        program = form.model.arrays()
+        return cls(problem, taken, form, sums, LinearProgram(program), program.lower, program.upper)
+
+    def without(self, barred: Flags) -> Floats:
+        """Upper bounds that forbid orders by the modes `barred` (M,)."""
+        upper = self.upper.copy()
+        for columns in (self.form.batches, self.form.placed):
+            upper[columns[barred[self.form.order_mode]]] = 0.0
+        return upper
+
+
 class Tree:
     """The search of one item: `bound` and `best` close in on each other with every `step`.
 
     Parameters
     ----------
-    taken : what other items use of shared limits, or what makes the item free of them.
+    barred : (M,) modes by which nothing may be ordered; none when left out.
+    near : a solved relaxation to start from.
 
     Attributes
     ----------
     best : cost of the cheapest plan found so far, endless before the first. solves : linear programs solved.
     """
 
-    def __init__(self, problem: Problem, taken: Taken) -> None:
-        self._problem, self._taken = problem, taken
-        self._form = formulate(problem, taken)
-        self._sums = _sums(self._form)
-        program = self._form.model.arrays()
-        self._linear = LinearProgram(program)
-        self._lower, self._upper = program.lower, program.upper
+    def __init__(self, relaxation: Relaxation, barred: Flags | None = None, near: Relaxed | None = None) -> None:
+        self._relaxation = relaxation
+        self._problem, self._form = relaxation.problem, relaxation.form
+        self._lower = relaxation.lower
+        self._upper = relaxation.upper if barred is None else relaxation.without(barred)
         self._open: list[_Node] = []
         self._values: Floats | None = None
         self.best, self.solves = np.inf, 0
-        self._consider(-np.inf, program.lower, program.upper)
+        self._consider(-np.inf, self._lower, self._upper, near)
 
     @property
     def bound(self) -> float:
@@ -67,19 +99,28 @@ class Tree:
         return min(found, self.best)
 
     @property
+    def root(self) -> Relaxed | None:
+        """The solved relaxation of what is still open, None when nothing is."""
+        return self._open[0].at if self._open else None
+
+    @property
     def settled(self) -> bool:
         """Whether nothing is left to branch on, or nothing can be gained by it."""
         return not self._open or self._open[0].at.values is None or self._open[0].bound >= self.best
 
-    def try_orders(self, pieces: Ints) -> None:
-        """Deal out the orders `pieces` (M, T) exactly and keep the plan when it is the cheapest so far."""
+    def deal(self, pieces: Ints) -> Relaxed:
+        """Deal out the orders `pieces` (M, T) at least cost; given orders are dealt out as they are."""
         form = self._form
         lower, upper = self._lower.copy(), self._upper.copy()
         wanted = pieces[form.order_mode, form.order_period] / self._problem.modes.multiple[form.order_mode]
         for bounds in (lower, upper):
             bounds[form.batches] = wanted
             bounds[form.placed] = wanted > 0
-        found = self._solve(lower, upper, self._open[0].at if self._open else None)
+        return self._solve(lower, upper, self.root)
+
+    def try_orders(self, pieces: Ints) -> None:
+        """Deal out the orders `pieces` (M, T) and keep the plan when it is the cheapest so far."""
+        found = self.deal(pieces)
         if found.values is not None and found.cost < self.best:
             self.best, self._values = found.cost, found.values
 
@@ -98,12 +139,20 @@ class Tree:
             return None
         if np.abs(self._values - np.rint(self._values))[self._flows()].max(initial=0.0) <= WHOLE:
             return read_plan(self._form, self._values)
-        form = self._form
-        orders = np.zeros((self._problem.sizes["M"], self._problem.sizes["T"]), dtype=np.int64)
-        pieces = np.rint(self._values[form.batches]).astype(np.int64) * self._problem.modes.multiple[form.order_mode]
-        orders[form.order_mode, form.order_period] = pieces
+        orders = self.orders(self._values)
         everywhere = np.ones(orders.shape, dtype=bool)
-        return solve_exactly(self._problem, self._taken, held=(orders, everywhere), gap=1e-4, node_limit=20).plan
+        return solve_exactly(
+            self._problem, self._relaxation.taken, held=(orders, everywhere), gap=1e-4, node_limit=20
+        ).plan
+
+    def orders(self, values: Floats | None = None) -> Ints:
+        """(M, T) pieces that are ordered, of the cheapest plan or of other `values`; given orders are not among them."""
+        form, values = self._form, self._values if values is None else values
+        orders = np.zeros((self._problem.sizes["M"], self._problem.sizes["T"]), dtype=np.int64)
+        if values is not None:
+            multiple = self._problem.modes.multiple[form.order_mode]
+            orders[form.order_mode, form.order_period] = np.rint(values[form.batches]).astype(np.int64) * multiple
+        return orders
 
     def _flows(self) -> Ints:
         """Columns whose values become pieces of a plan."""
@@ -127,7 +176,7 @@ class Tree:
 
     def _solve(self, lower: Floats, upper: Floats, near: Relaxed | None) -> Relaxed:
         self.solves += 1
-        return self._linear.solve(lower, upper, near.basis if near is not None else None)
+        return self._relaxation.linear.solve(lower, upper, near.basis if near is not None else None)
 
     def _whole(self, values: Floats) -> bool:
         orders = values[np.concatenate([self._form.placed, self._form.batches])]
@@ -136,7 +185,7 @@ class Tree:
     def _branch(self, node: _Node) -> tuple[int, float]:
         """Column to branch on: the most fractional one of the first kind that has any, and its value."""
         values = node.at.values if node.at.values is not None else node.lower
-        for columns in (*self._sums, self._form.placed, self._form.batches):
+        for columns in (*self._relaxation.sums, self._form.placed, self._form.batches):
             here = values[columns]
             part = np.abs(here - np.rint(here))
             if part.max(initial=0.0) > WHOLE:

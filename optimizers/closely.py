@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from optimizers.branching import Tree
+from optimizers.branching import Relaxation, Tree
 from optimizers.budget import Budget
 from optimizers.coordinated import solve_by_prices
 from optimizers.params import Params
@@ -36,7 +36,8 @@ def solve_closely(problem: Problem, params: Params, budget: Budget) -> Found:
     def planted(part: Part) -> Tree | None:
         if budget.exhausted():
             return None
-        return Tree(part.problem, Taken.nothing(problem) if len(parts) == 1 else free_of_others(part.problem))
+        taken = Taken.nothing(problem) if len(parts) == 1 else free_of_others(part.problem)
+        return Tree(Relaxation.of(part.problem, taken))
 
     def watered(part: Part, tree: Tree) -> None:
         tree.try_orders(_orders(part, part.lower(found.plan)))

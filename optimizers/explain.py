@@ -1,7 +1,8 @@
 """Why this quantity, why not more, why not from somebody else, why nothing at all: answers as data.
 
-Every figure is computed by solving the item again beside the rest of the plan with one thing changed, so that an answer
-such as "one batch more would cost 310" is a fact about the model and not a story about it.
+Every figure is computed by dealing the item's pieces out again beside the rest of the plan with one order changed, so that
+an answer such as "one batch more would cost 310" is a fact about the model and not a story about it. With the orders given
+that is one linear program, started from the one before.
 """
 
 from __future__ import annotations
@@ -11,15 +12,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-import numpy.typing as npt
 
+from optimizers.branching import Flags, Relaxation, Tree
 from optimizers.given import Decided, decided
-from optimizers.monolith import solve_exactly
-from optimizers.params import Params
 from optimizers.pegging import Peg, Source, pegs
 from optimizers.problem import Problem
 from optimizers.restrict import Part, Taken, restrict
 from optimizers.solution import Ints, Plan, Solution
+
+_BRANCHES = 4
+"""Steps of the search for the plan without an offer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,10 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class Alternative:
-    """The best plan of the item without the offer of this line: extra cost, and the orders it would place instead."""
+    """A good plan of the item without the offer of this line: extra cost, and the orders it would place instead.
+
+    The cheapest one that a short search finds; without orders, transfers and shortage take their place.
+    """
 
     extra_cost: int
     mode: Ints
@@ -50,7 +55,7 @@ class LineReason:
     cover_from, cover_until : first and last period in which pieces of the line are delivered, -1 when none is.
     more_cost, less_cost : minor units by which the plan becomes dearer with one multiple more or less (below MOQ: with
     none), other orders of the item unchanged; None when that is impossible.
-    alternative : None when no other offer could serve.
+    alternative : None when a given order of the offer or a pin leaves no plan without it.
     """
 
     mode: int
@@ -91,40 +96,38 @@ class NoOrderReason:
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """One item beside the rest of the plan, ready to be solved again with something changed."""
+    """One item beside the rest of the plan, ready to be dealt out again with other orders; `cost` is that of its own."""
 
     part: Part
     rest: Taken
     given: Decided
     orders: Ints
+    relaxation: Relaxation
+    tree: Tree
     cost: float
-    params: Params
 
-    def cost_with(self, orders: Ints, fixed: npt.NDArray[np.bool_]) -> tuple[float, Ints] | None:
-        """Cost and orders (M, T) when `orders` are kept wherever `fixed`; None when no plan exists."""
-        problem = self.part.problem
-        exact = solve_exactly(
-            problem, self.rest, held=(orders, fixed), node_limit=self.params.node_limit, gap=1e-6, seed=self.params.seed
-        )
-        if exact.plan is None:
-            return None
-        return exact.objective, _grid(problem, exact.plan)
+    def dearer(self, orders: Ints) -> int | None:
+        """What the item costs more with `orders` (M, T), minor units; None when no plan exists."""
+        found = self.tree.deal(orders)
+        return None if found.values is None else round(found.cost - self.cost)
 
 
-def explain_item(
-    problem: Problem, solution: Solution, item: int, params: Params | None = None
-) -> tuple[LineReason, ...]:
-    """Explain every order line of `item`, in the order of `solution.orders`."""
-    bench = _bench(problem, solution.plan, item, params or Params())
+def explain_item(problem: Problem, solution: Solution, item: int, until: int | None = None) -> tuple[LineReason, ...]:
+    """Explain the order lines of `item` placed up to period `until`, or all, in the order of `solution.orders`."""
+    orders = solution.orders
+    last = problem.sizes["T"] if until is None else until
+    rows = np.flatnonzero((problem.mode_item[orders.mode] == item) & (orders.period <= last))
+    if not len(rows):
+        return ()
+    bench = _bench(problem, solution.plan, item)
     found = pegs(problem, solution.plan, item)
-    rows = np.flatnonzero(problem.mode_item[solution.orders.mode] == item)
     return tuple(_line(problem, solution, bench, found, int(row)) for row in rows)
 
 
-def explain_nothing(problem: Problem, solution: Solution, item: int, params: Params | None = None) -> NoOrderReason:
+def explain_nothing(problem: Problem, solution: Solution, item: int) -> NoOrderReason:
     """Why `item` has no order although, perhaps, some of its demand stays short."""
     short = int(solution.shortage[problem.demand.item == item].sum())
-    bench = _bench(problem, solution.plan, item, params or Params())
+    bench = _bench(problem, solution.plan, item)
     open_ = bench.given.open
     if short == 0:
         return NoOrderReason(item, NoOrder.COVERED, 0, None)
@@ -151,21 +154,18 @@ def _smallest_order(bench: _Bench) -> Callable[[Ints], int | None]:
         pieces = -(-int(modes.moq[mode]) // int(modes.multiple[mode])) * int(modes.multiple[mode])
         orders = bench.orders.copy()
         orders[mode, period] = pieces
-        found = bench.cost_with(orders, np.ones_like(orders, dtype=bool))
-        return None if found is None else round(found[0] - bench.cost)
+        return bench.dearer(orders)
 
     return cost
 
 
-def _bench(problem: Problem, plan: Plan, item: int, params: Params) -> _Bench:
+def _bench(problem: Problem, plan: Plan, item: int) -> _Bench:
     part = restrict(problem, np.array([item]))
-    own = part.lower(plan)
     rest = others(problem, plan, part)
-    given = decided(part.problem)
-    orders = _grid(part.problem, own)
-    bench = _Bench(part, rest, given, orders, 0.0, params)
-    found = bench.cost_with(orders, np.ones_like(orders, dtype=bool))
-    return bench if found is None else replace(bench, cost=found[0])
+    orders = _grid(part.problem, part.lower(plan))
+    relaxation = Relaxation.of(part.problem, rest)
+    tree = Tree(relaxation)
+    return _Bench(part, rest, decided(part.problem), orders, relaxation, tree, tree.deal(orders).cost)
 
 
 def others(problem: Problem, plan: Plan, part: Part) -> Taken:
@@ -198,7 +198,7 @@ def _line(problem: Problem, solution: Solution, bench: _Bench, found: tuple[Peg,
         _binding(problem, solution, bench, mode, own, period),
         _changed(bench, own, period, pieces + multiple),
         _changed(bench, own, period, less),
-        _alternative(bench, own),
+        _alternative(bench, own, period),
     )
 
 
@@ -256,23 +256,39 @@ def _changed(bench: _Bench, mode: int, period: int, pieces: int) -> int | None:
         return None
     orders = bench.orders.copy()
     orders[mode, period] = pieces
-    found = bench.cost_with(orders, np.ones_like(orders, dtype=bool))
-    return None if found is None else round(found[0] - bench.cost)
+    return bench.dearer(orders)
 
 
-def _alternative(bench: _Bench, mode: int) -> Alternative | None:
+def _alternative(bench: _Bench, mode: int, period: int) -> Alternative | None:
+    """Search without the offer of a line: from its pieces moved to each other offer, and a few branches on."""
     modes = bench.part.problem.modes
     barred = modes.offer == modes.offer[mode]
-    if not (bench.given.open & ~barred[:, None]).any():
+    search = Tree(bench.relaxation, barred, bench.tree.root)
+    search.try_orders(np.where(barred[:, None], 0, bench.orders))
+    for other in np.flatnonzero(~barred & bench.given.open[:, period]).tolist():
+        search.try_orders(_moved(bench, barred, mode, period, other))
+    for _ in range(_BRANCHES):
+        if search.settled:
+            break
+        search.step()
+    if not np.isfinite(search.best):
         return None
-    fixed = np.broadcast_to(barred[:, None], bench.orders.shape)
-    found = bench.cost_with(np.where(fixed, 0, bench.orders), fixed)
-    if found is None:
-        return None
-    other, period = np.nonzero(found[1] * bench.given.open)
-    if not len(other):
-        return None
-    return Alternative(round(found[0] - bench.cost), bench.part.modes[other], period, found[1][other, period])
+    orders = search.orders()
+    instead, at = np.nonzero(orders)
+    return Alternative(round(search.best - bench.cost), bench.part.modes[instead], at, orders[instead, at])
+
+
+def _moved(bench: _Bench, barred: Flags, mode: int, period: int, other: int) -> Ints:
+    """The item's orders with those of the barred modes left out, but for the line's own pieces, given to another mode."""
+    modes = bench.part.problem.modes
+    orders = np.where(barred[:, None], 0, bench.orders)
+    multiple, most = int(modes.multiple[other]), int(modes.maximum[other])
+    wanted = max(int(bench.orders[mode, period]), int(modes.moq[other]))
+    pieces = -(-wanted // multiple) * multiple
+    orders[other, period] = max(
+        int(orders[other, period]), pieces if most < 0 else min(pieces, most // multiple * multiple)
+    )
+    return orders
 
 
 def _grid(problem: Problem, plan: Plan) -> Ints:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from optimizers.explain import LineReason
 from optimizers.solution import Solution
 from supplychain.domain.ids import content_hash, derive
 from supplychain.domain.plan import LineKind, Plan, PlanLine, Zone, zone_of
@@ -17,7 +18,7 @@ from supplychain.domain.units import MINUTE
 from supplychain.messages.codec import encode
 from supplychain.planning.draft import Draft
 from supplychain.planning.evidence import Pegging, before, dropped, why_short
-from supplychain.planning.explain import explain_move, explain_order
+from supplychain.planning.explain import explain_move, explain_order, otherwise
 
 
 def input_digest(draft: Draft) -> str:
@@ -53,12 +54,22 @@ def _absorb(digest: Any, value: object) -> None:
         digest.update(repr(value).encode())
 
 
-def compose(draft: Draft, solution: Solution, reasons: tuple[str, ...]) -> Plan:
-    """Return the plan of a solution; its id is derived from its input, so the same input gives the same plan."""
+def soon(draft: Draft) -> int:
+    """Return the last period that begins before the next review: what is ordered later is outlook."""
+    horizon = draft.view.cut + draft.view.tuning.planning.review_minutes * MINUTE
+    return int(np.searchsorted(draft.grid.boundaries, horizon, side="right")) - 1
+
+
+def compose(draft: Draft, solution: Solution, reasons: tuple[str, ...], explained: Iterable[LineReason] = ()) -> Plan:
+    """Return the plan of a solution; its id is derived from its input, so the same input gives the same plan.
+
+    `explained` are the solver's own answers for some of the orders: why not more, not less, not from somebody else.
+    """
     view = draft.view
     plan_id = derive("plan", *view.groups, input_digest(draft), _published_digest(draft))
     edits = {_about(line): line for line in view.open_own if line.override is not None}
-    lines = [*_orders(draft, solution, plan_id, edits), *_moves(draft, solution, plan_id, edits)]
+    answers = {(line.mode, line.period): line for line in explained}
+    lines = [*_orders(draft, solution, plan_id, edits, answers), *_moves(draft, solution, plan_id, edits)]
     lines.extend(_kept(draft, edits, plan_id))
     earlier = [line for line in view.open_own if line.override is None]
     lines = [_with_fact(line, "previously", before(line, earlier)) for line in lines]
@@ -138,7 +149,11 @@ def _kept(draft: Draft, edits: Mapping[tuple[str, ...], PlanLine], plan_id: str)
 
 
 def _orders(
-    draft: Draft, solution: Solution, plan_id: str, edits: dict[tuple[str, ...], PlanLine]
+    draft: Draft,
+    solution: Solution,
+    plan_id: str,
+    edits: dict[tuple[str, ...], PlanLine],
+    answers: Mapping[tuple[int, int], LineReason],
 ) -> Iterator[PlanLine]:
     view = draft.view
     horizon = view.cut + view.tuning.planning.review_minutes * MINUTE
@@ -174,7 +189,10 @@ def _orders(
             explanation=explain_order(draft, solution, item, pieces, earlier[item], mode_row, period),
         )
         earlier[item] += pieces
-        yield _carried(_with_fact(line, "serves", pegging.served_by(item, row)), edits)
+        line = _with_fact(line, "serves", pegging.served_by(item, row))
+        for name, fact in otherwise(draft, answers.get((mode_row, period))).items():
+            line = _with_fact(line, name, fact)
+        yield _carried(line, edits)
 
 
 def _fence(zone: Zone, release_at: int, horizon: int) -> str:

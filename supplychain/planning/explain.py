@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from optimizers.explain import LineReason
 from optimizers.solution import Solution
 from supplychain.domain.plan import Explanation, Term
 from supplychain.domain.units import HOUR, iso
@@ -111,6 +112,33 @@ def explain_order(
         **_evidence(draft, draft.items[item]),
     }
     return Explanation(tuple(term for term in terms if term.pieces or term.name in {"gross demand", "on hand"}), facts)
+
+
+def otherwise(draft: Draft, answer: LineReason | None) -> dict[str, Any]:
+    """What the plan would cost more if the order were another, minor units; None where no other order is possible.
+
+    `instead_of_offer` are the orders that would take its place without the supplier's offer, none of them when transfers
+    and shortage would.
+    """
+    if answer is None:
+        return {}
+    found: dict[str, Any] = {"one_batch_more_minor": answer.more_cost, "one_batch_less_minor": answer.less_cost}
+    other = answer.alternative
+    if other is not None:
+        found["without_offer_minor"] = other.extra_cost
+        found["instead_of_offer"] = [
+            {
+                "supplier": draft.modes[mode].offer.supplier,
+                "mode": "expedite" if draft.modes[mode].expedite else "normal",
+                "pieces": pieces,
+                "release_at": draft.grid.boundaries[period],
+                "arrive_at": draft.mode_arrivals[mode][period],
+            }
+            for mode, period, pieces in zip(
+                other.mode.tolist(), other.period.tolist(), other.pieces.tolist(), strict=True
+            )
+        ]
+    return found
 
 
 def explain_move(draft: Draft, solution: Solution, item: int, quantity: int, destination: int) -> Explanation:

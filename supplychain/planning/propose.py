@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from optimizers import Engine, Params, Problem, Solution, solve
+from optimizers.explain import LineReason, explain_item
 from supplychain.domain.events import PlanRequest
 from supplychain.domain.plan import LineState, Plan, PlanLine
 from supplychain.domain.tuning import Tuning
 from supplychain.planning.approvals import auto_approve
 from supplychain.planning.baseline import Baseline, shelf_baseline
-from supplychain.planning.compose import compose, input_digest
+from supplychain.planning.compose import compose, input_digest, soon
 from supplychain.planning.lines import change
 from supplychain.planning.ports import SYSTEM, Compute, Store, StoredPlan, Tx, WallClock
 from supplychain.planning.translate import translate
@@ -56,9 +59,11 @@ def params(tuning: Tuning, groups: int) -> Params:
     )
 
 
-def run_solver(problem: Problem, limits: Params) -> Solution:
-    """Solve in the process that was asked to; top level so that a pool can call it."""
-    return solve(problem, limits)
+def run_solver(problem: Problem, limits: Params, until: int) -> tuple[Solution, tuple[LineReason, ...]]:
+    """Solve in the process that was asked to, and explain the orders up to period `until`; top level for a pool."""
+    solution = solve(problem, limits)
+    items = np.unique(problem.mode_item[solution.orders.mode]).tolist()
+    return solution, tuple(line for item in items for line in explain_item(problem, solution, item, until))
 
 
 def propose(store: Store, compute: Compute, request: PlanRequest, wall: WallClock, crash: Crash = _no_crash) -> Outcome:
@@ -85,9 +90,10 @@ def propose(store: Store, compute: Compute, request: PlanRequest, wall: WallCloc
             tx.signals.finish_request(request.request, known.plan.plan, wall())
         return Outcome(known.plan.plan, new=False, note="unchanged input: the plan was there already")
     limits = params(view.tuning, len(view.groups))
-    solution = compute.run(run_solver, draft.problem, limits, deadline_seconds=view.tuning.planning.solve_seconds)
+    deadline = view.tuning.planning.solve_seconds
+    solution, explained = compute.run(run_solver, draft.problem, limits, soon(draft), deadline_seconds=deadline)
     crash("plan-solved")
-    plan = compose(draft, solution, request.reasons)
+    plan = compose(draft, solution, request.reasons, explained)
     return _store(store, view, plan, digest, request, wall)
 
 

@@ -170,7 +170,7 @@ def replan_rows(skus: int = 1_000, seed: int = 0, features: str = "all", spikes:
         spiked = _spiked(problem, np.array([item]))
         started = time.perf_counter()
         after = replan(spiked, before.plan, np.array([item]), Params(node_limit=20, gap=0.005))
-        explain_item(spiked, after, int(item), Params(node_limit=5))
+        explain_item(spiked, after, int(item))
         spent.append((time.perf_counter() - started) * 1000.0)
     ten = np.sort(rng.choice(skus, size=min(10, skus), replace=False))
     after = replan(_spiked(problem, ten), before.plan, ten, Params(node_limit=20, gap=0.005))

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 
 from optimizers import Params, solve
-from optimizers.explain import NoOrder, explain_item, explain_nothing
+from optimizers.explain import NoOrder, explain_item, explain_nothing, others
+from optimizers.monolith import solve_exactly
 from optimizers.pegging import Source, pegs
 from optimizers.replan import Cause, Change, changes, replan
+from optimizers.restrict import restrict
 from optimizers.samples import small_problem
 from optimizers.solution import Orders
 from optimizers.tables import OrderLines
@@ -41,7 +43,7 @@ def test_every_piece_is_pegged_once(seed: int) -> None:
 def test_a_line_is_need_plus_rounding_and_its_neighbours_are_dearer(seed: int) -> None:
     problem = small_problem(seed, items=2)
     found = solve(problem, EXACT)
-    lines = [line for item in range(2) for line in explain_item(problem, found, item, EXACT)]
+    lines = [line for item in range(2) for line in explain_item(problem, found, item)]
     assert len(lines) == len(found.orders.mode)
     for line in lines:
         assert line.needed + line.rounding == line.pieces
@@ -56,7 +58,7 @@ def test_without_an_order_the_reason_is_named() -> None:
         problem = small_problem(seed, items=1)
         found = solve(problem, EXACT)
         if not len(found.orders.mode):
-            reason = explain_nothing(problem, found, 0, EXACT)
+            reason = explain_nothing(problem, found, 0)
             assert (reason.short == 0) == (reason.reason is NoOrder.COVERED)
             assert reason.extra_cost is None or reason.extra_cost >= 0
             seen.add(reason.reason)
@@ -97,3 +99,37 @@ def test_changes_against_the_published_plan_say_what_and_why() -> None:
     assert found[mode, period].change is Change.ADDED
     assert found[mode, period].cause is Cause.PINNED
     assert found[mode, period].after == 5
+
+
+@pytest.mark.parametrize("seed", [2, 4, 17])
+def test_one_batch_more_costs_what_the_exact_model_says(seed: int) -> None:
+    problem = small_problem(seed, items=2)
+    found = solve(problem, EXACT)
+    compared = 0
+    for item in range(2):
+        part = restrict(problem, np.array([item]))
+        rest, own = others(problem, found.plan, part), part.lower(found.plan).orders
+        orders = np.zeros((part.problem.sizes["M"], part.problem.sizes["T"]), dtype=np.int64)
+        orders[own.mode, own.period] = own.pieces
+        for line in explain_item(problem, found, item):
+            mode = int(np.searchsorted(part.modes, line.mode))
+            more = orders.copy()
+            more[mode, line.period] += problem.modes.multiple[line.mode]
+            twins = [
+                solve_exactly(part.problem, rest, held=(each, np.ones(each.shape, dtype=bool)), gap=0.0)
+                for each in (orders, more)
+            ]
+            if line.more_cost is not None:
+                assert line.more_cost == pytest.approx(twins[1].objective - twins[0].objective, abs=1.0)
+                compared += 1
+    assert compared > 0
+
+
+def test_only_the_orders_asked_for_are_explained() -> None:
+    problem = small_problem(9, items=2)
+    found = solve(problem, EXACT)
+    every = [line for item in range(2) for line in explain_item(problem, found, item)]
+    last = max(line.period for line in every)
+    some = [line for item in range(2) for line in explain_item(problem, found, item, last - 1)]
+    told = [[(line.mode, line.period, line.more_cost, line.less_cost) for line in lines] for lines in (some, every)]
+    assert told[0] == [line for line in told[1] if line[1] < last]

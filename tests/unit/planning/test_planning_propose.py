@@ -14,10 +14,11 @@ from supplychain.domain.plan import LineKind, LineState, PlanLine, Zone
 from supplychain.domain.tuning import parse
 from supplychain.domain.units import HOUR, MINUTE
 from supplychain.planning import review
-from supplychain.planning.compose import input_digest
+from supplychain.planning.baseline import shelf_baseline
+from supplychain.planning.compose import compose, input_digest
 from supplychain.planning.lines import change
 from supplychain.planning.ports import StoredPlan
-from supplychain.planning.propose import Outcome, propose
+from supplychain.planning.propose import Outcome, params, propose, run_solver
 from supplychain.planning.release import release
 from supplychain.planning.translate import translate
 from supplychain.planning.view import load
@@ -85,6 +86,26 @@ def test_plan_covers_demand_keeps_the_rules_and_explains_every_piece(trade: SqlS
         assert line.explanation.facts["previously"] is None
     assert stored.plan.gap >= 0
     assert stored.plan.bound_minor <= stored.plan.objective_minor
+
+
+def test_orders_up_to_a_period_say_what_other_orders_would_cost(trade: SqlStore) -> None:
+    _forecast(trade, 400.0)
+    with trade.read() as tx:
+        view = load(tx, ("A",), CUT)
+    draft = translate(view, shelf_baseline(view))
+    assert draft is not None
+    limits = params(view.tuning, 1)
+    solution, explained = run_solver(draft.problem, limits, draft.grid.periods)
+    lines = [line for line in compose(draft, solution, (), explained).lines if line.kind is LineKind.ORDER]
+    assert lines
+    slack = solution.objective - solution.bound
+    for line in lines:
+        facts = line.explanation.facts
+        others = [facts[name] for name in ("one_batch_more_minor", "one_batch_less_minor", "without_offer_minor")]
+        assert any(extra is not None for extra in others)
+        assert all(extra is None or extra >= -slack - 1 for extra in others), "no plan is below the bound"
+    first = min(line.release_at for line in lines)
+    assert run_solver(draft.problem, limits, draft.grid.period(first) - 1)[1] == ()
 
 
 def test_planner_run_twice_on_unchanged_input_makes_one_plan(trade: SqlStore) -> None:
