@@ -109,9 +109,13 @@ class LossModel:
 
         The chance itself varies between sessions: the delta method carries `session_spread` into its variance.
         """
+        return gross.thinned(*self.kept(cell, ship_age_ms, factor))
+
+    def kept(self, cell: Cell, ship_age_ms: int = 48 * HOUR_MS, factor: float = 1.0) -> tuple[float, float]:
+        """Share of gross demand still to be paid that will be shipped, and the variance of that share."""
         share = self.ships(cell, 0, ship_age_ms, factor)
         risk = -np.log(max(share, 1e-12))
-        return gross.thinned(share, float(share * share * risk * risk * self.session_spread))
+        return share, float(share * share * risk * risk * self.session_spread)
 
     def session_factor(
         self, cell: Cell, paid_ages_ms: Ints, pieces: Ints, cancelled: float, kappa: float = 1.0

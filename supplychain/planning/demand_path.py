@@ -236,6 +236,7 @@ def _shelf(making: _Making, baseline: Baseline) -> None:
         if sku not in wanted:
             continue
         days = [demand.on(today + day) for day in range(max(grid.day, default=-1) + 1)]
+        shares = _shares(view, sku)
         for period, length in enumerate(lengths):
             day = days[grid.day[period]]
             if day.mean <= 0.0:
@@ -243,7 +244,7 @@ def _shelf(making: _Making, baseline: Baseline) -> None:
             mean = day.mean * length
             gross = Moments(mean, mean + max(0.0, day.variance - day.mean) * length * length)
             net = making.net.future(gross, sku)
-            for part, pieces in _shares(view, sku):
+            for part, pieces in shares:
                 making.path.add_future((part, region, period), Channel.SHELF, gross.scaled(pieces), net.scaled(pieces))
 
 

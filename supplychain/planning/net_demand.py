@@ -36,6 +36,7 @@ class NetDemand:
         self._transit = forecast.return_transit_days * DAY
         self._cells: dict[tuple[str, str], Cell] = {}
         self._flows: dict[tuple[Cell, int], tuple[tuple[int, float], ...]] = {}
+        self._kept: dict[tuple[str, str], tuple[float, float]] = {}
         self._factors = self._session_factors()
 
     def cell(self, sku: str, session_id: str = "") -> Cell:
@@ -61,8 +62,11 @@ class NetDemand:
 
     def future(self, gross: Moments, sku: str, session_id: str = "") -> Moments:
         """Moments of the pieces to be shipped of gross demand still to be paid."""
-        factor = self._factors.get((session_id, sku), 1.0)
-        return self.losses.net(gross, self.cell(sku, session_id), self.ship_within(sku, session_id), factor)
+        if (sku, session_id) not in self._kept:
+            factor = self._factors.get((session_id, sku), 1.0)
+            wait = self.ship_within(sku, session_id)
+            self._kept[sku, session_id] = self.losses.kept(self.cell(sku, session_id), wait, factor)
+        return gross.thinned(*self._kept[sku, session_id])
 
     def accepted(self, order: OpenOrder) -> float:
         """Share of the open pieces of an accepted order that will still be wanted at its ship-by."""
