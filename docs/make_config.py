@@ -31,6 +31,7 @@ ABOUT: Final = {
     "broker.chunk_records": "most records of one chunk transaction",
     "broker.chunk_bytes": "most bytes of one chunk transaction",
     "broker.session_timeout_seconds": "a stream worker that is silent for so long loses its partitions",
+    "broker.member": "name of the stream worker in its group on Kafka, no other may have it: with it a restarted one has its partitions at once; empty: `serve` makes one of host and data directory",
     "database.url": "empty: SQLite in the data directory; else a SQLAlchemy URL such as postgresql+psycopg://...",
     "database.pool_size": "connections that each process keeps open",
     "database.busy_seconds": "how long a SQLite writer waits for another process",

@@ -88,6 +88,7 @@ def assemble(settings: Settings, services: Services, *agents: Agent, group: str 
         poll_records=broker.chunk_records,
         commit_seconds=broker.commit_interval_seconds,
         session_seconds=broker.session_timeout_seconds,
+        instance=broker.member or None if broker.url else None,  # the embedded broker does not know names
     )
     for agent in agents:
         app.agent(chunk_topic(app, agent.topic), name=f"streams.{agent.topic}")(agent.run)

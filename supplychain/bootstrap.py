@@ -21,7 +21,6 @@ from supplychain.compute import InlineCompute, PoolCompute
 from supplychain.domain.errors import UnavailableError
 from supplychain.messages.topics import TICKED, partition_counts
 from supplychain.planning.ports import Compute, Store, WallClock
-from supplychain.planning.warm import warm_up
 from supplychain.settings import Settings
 from supplychain.storage.engine import Database
 from supplychain.storage.idempotency_store import SqlIdempotency
@@ -208,6 +207,8 @@ class Services:
 
     def pool(self) -> Compute:
         """Return a new solver pool."""
+        from supplychain.planning.warm import warm_up  # the optimizer: half a second that other roles do without
+
         return PoolCompute(self.settings.plan.workers, warm_up=warm_up, start_seconds=600.0)
 
     def inline(self) -> Compute:

@@ -32,6 +32,7 @@ class BrokerSettings(_Section):
     chunk_records: int = Field(default=20_000, ge=1, le=100_000)
     chunk_bytes: int = Field(default=4 * 1024 * 1024, ge=1_024)
     session_timeout_seconds: float = Field(default=6.0, ge=1, le=600)
+    member: str = Field(default="", max_length=200)
 
 
 class DatabaseSettings(_Section):

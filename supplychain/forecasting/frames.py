@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -142,6 +141,8 @@ def daily_frame(
     DailyFrame
         Rows sorted by key; no rows when there is no line.
     """
+    import pandas as pd  # here alone: a stream worker reads no frames and need not wait for it
+
     lines = pd.DataFrame(
         {
             "key": np.asarray(keys, dtype=object),

@@ -18,6 +18,7 @@ from typing import IO
 
 from supplychain.bootstrap import build, run_file
 from supplychain.domain.errors import SettingsError, UnavailableError
+from supplychain.domain.ids import derive
 from supplychain.processes.roles import ORDER
 from supplychain.settings import Settings
 from supplychain.telemetry import log
@@ -57,6 +58,18 @@ def _spawn(command: list[str], sink: IO[bytes] | None) -> subprocess.Popen[bytes
     )
 
 
+def named(settings: Settings) -> Settings:
+    """Give the one stream worker of a data directory a name in its group.
+
+    A worker that is started again under its name has its partitions at once; without one the group waits until the session
+    of the dead one is over.
+    """
+    if settings.broker.member or not settings.broker.url:
+        return settings
+    member = derive("member", socket.gethostname(), settings.data_dir.resolve())
+    return settings.model_copy(update={"broker": settings.broker.model_copy(update={"member": member})})
+
+
 class Parent:
     """Starts roles, watches them, restarts what dies, and stops them in order.
 
@@ -91,7 +104,7 @@ class Parent:
         self._free_ports()
         self.settings.data_dir.mkdir(parents=True, exist_ok=True)
         build(self.settings).close()  # migrate once, before several processes open the database
-        document = {"settings": json.loads(self.settings.model_dump_json()), "parent": os.getpid()}
+        document = {"settings": json.loads(named(self.settings).model_dump_json()), "parent": os.getpid()}
         self._path.write_text(json.dumps(document), encoding="utf-8")
         if "broker" in self._children:
             run_file(self.settings).unlink(missing_ok=True)

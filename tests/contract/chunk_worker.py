@@ -65,6 +65,7 @@ def main() -> None:
     parser.add_argument("--concurrency", type=int, default=1)
     parser.add_argument("--start", type=json.loads, default=None, help="stored offsets, JSON by partition")
     parser.add_argument("--instance", default=None, help="name for static membership")
+    parser.add_argument("--session", type=float, default=6.0, help="seconds until a silent worker loses its partitions")
     parser.add_argument("--gather", action="store_true", help="join chunks that wait")
     parser.add_argument("--fail-at", default=None, help="raise at the chunk that holds this value")
     parser.add_argument("--hang", choices=("loop", "task"), default=None, help="never finish a chunk")
@@ -83,7 +84,7 @@ def main() -> None:
         intake,
         data_dir=wanted.out.parent / f"faust-{os.getpid()}",
         commit_seconds=0.1,
-        session_seconds=6.0,
+        session_seconds=wanted.session,
         instance=wanted.instance,
     )
     out = os.open(wanted.out, os.O_WRONLY | os.O_APPEND | os.O_CREAT)

@@ -205,6 +205,24 @@ def test_offset_beyond_the_log_ends_the_worker_instead_of_jumping(stream: Stream
     assert not any(stream.committed().values())
 
 
+@pytest.mark.parametrize("broker", BROKERS[1:], indirect=True)
+def test_named_worker_that_was_killed_goes_on_before_its_session_is_over(stream: Stream, tmp_path: Path) -> None:
+    """Without a name the group would wait two minutes for the dead one, longer than this test does."""
+    options = ("--instance", "worker-1", "--session", "120", "--pause", "0.01", "--records", "250")
+    out = tmp_path / "out"
+    stream.produce(16_000)
+    for _ in range(2):
+        before = len(_effects(out))
+        with stream.worker(out, *options) as worker:
+            _until_effects(out, before + 2_000)
+            worker.end(signal.SIGKILL)
+    with stream.worker(out, *options) as worker:
+        stream.until_committed(16_000)
+        worker.end(signal.SIGTERM)
+    assert set(_effects(out)) == _all(16_000)
+    _assert_commits_are_backed(stream, out)
+
+
 @pytest.mark.parametrize("hang", ["loop", "task"])
 def test_stuck_worker_is_ended_by_its_watchdog(stream: Stream, tmp_path: Path, hang: str) -> None:
     stream.produce(100)

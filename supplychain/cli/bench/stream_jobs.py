@@ -89,7 +89,7 @@ class Lab:
         with scratch(self.database, name, self.folder) as url:
             settings = Settings(
                 data_dir=self.folder / name,
-                broker=BrokerSettings(url="" if self.embedded else self.bootstrap),
+                broker=BrokerSettings(url="" if self.embedded else self.bootstrap, member=name),  # as `serve` does
                 database=DatabaseSettings(url=url),
             )
             services = build(settings)
