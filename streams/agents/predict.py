@@ -6,6 +6,7 @@ all in, so a replay and a worker that took over read the same.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 
 from supplychain.domain.forecast import SessionForecast
@@ -20,6 +21,8 @@ from supplychain.watching.delta import ForecastCue
 
 Viewers = Callable[[str, int, int], Sequence[tuple[int, float]]]
 """Mean viewers of a room in each minute of [start, end) that was sampled."""
+Available = Callable[[Catalogue, str, int, int], int]
+"""Sellable pieces of a SKU over all warehouses at a moment, and what was received after it up to a later one."""
 SETTLED = 5 * SECOND
 """So long after a minute its samples are all in."""
 _MOST = 1_000
@@ -29,6 +32,10 @@ def _nobody(room: str, start: int, end: int) -> Sequence[tuple[int, float]]:
     return ()
 
 
+def _plenty(catalogue: Catalogue, sku: str, start: int, end: int) -> int:
+    return sys.maxsize
+
+
 class Predictor:
     """Session forecasts of one catalogue, tuning version and version of lessons (0 before any was learned).
 
@@ -36,6 +43,8 @@ class Predictor:
     ----------
     viewers
         Where the audience is read; without it the plan stands for it.
+    available
+        Where stock is read; without it an item is only sold out to its cap.
     """
 
     def __init__(
@@ -46,9 +55,12 @@ class Predictor:
         lessons: SessionLessons | None = None,
         lessons_version: int = 0,
         viewers: Viewers = _nobody,
+        available: Available = _plenty,
     ) -> None:
         self._catalogue = catalogue
         self._viewers = viewers
+        self._available = available
+        self._opening: dict[tuple[str, str], int] = {}
         self._heard: dict[str, tuple[int, list[tuple[int, float]]]] = {}
         self._audiences: dict[tuple[str, int], Audience] = {}
         self._version = tuning_version
@@ -62,7 +74,9 @@ class Predictor:
             return None
         sold = (cue.orders_by_region, cue.units_by_region)
         audience = self._audience(session, cue.at)
-        left = self._model.forecast(cue.session_id, cue.sku, cue.at, *sold, cue.censored_ms, audience, lifts)
+        left = self._model.forecast(
+            cue.session_id, cue.sku, cue.at, *sold, self._censored(session, cue), audience, lifts
+        )
         planned = self._model.plan(cue.session_id, cue.sku)
         if left is None or planned is None:
             return None
@@ -78,6 +92,25 @@ class Predictor:
             tuning_version=self._version,
             model_version=self._name,
         )
+
+    def _censored(self, session: Session, cue: ForecastCue) -> int:
+        """Return for how long an item could not be bought: since its cap was reached, or its stock was sold and sales stopped.
+
+        As in the lessons of past sessions. An item that goes on selling beyond its stock was not sold out, and pre-sale goods and
+        bundles are not sold from it.
+        """
+        quiet = cue.at - max(cue.sold_at, session.starts_at)
+        item, record = session.item(cue.sku), self._catalogue.skus.get(cue.sku)
+        asked = item is not None and not item.presale and record is not None and not record.components
+        if not asked or cue.sold_at < 0 or quiet <= max(MINUTE, cue.censored_ms):
+            return cue.censored_ms
+        key, start = (session.session, cue.sku), session.starts_at
+        if key not in self._opening:
+            self._opening[key] = self._available(self._catalogue, cue.sku, start, start)
+        sold, settled = sum(cue.units_by_region.values()), floor_to(cue.at - SETTLED, MINUTE)
+        if sold < self._opening[key] or sold < self._available(self._catalogue, cue.sku, start, settled):
+            return cue.censored_ms
+        return quiet
 
     def _audience(self, session: Session, at: int) -> Audience:
         """Return the audience as known at a moment; against what is usual in a session, so nothing before that is learned."""

@@ -66,7 +66,9 @@ class Current:
             or (old.network_version, old.tuning_version, old.lessons_version, old.thresholds_version) != active
         ):
             taught = lessons.session if lessons else None
-            predictor = Predictor(catalogue, tuning.forecast, tuning_version, taught, lessons_version, self._viewers)
+            predictor = Predictor(
+                catalogue, tuning.forecast, tuning_version, taught, lessons_version, self._viewers, self._available
+            )
             table = ThresholdTable.of(calibrated[1]) if calibrated else SHIPPED
             self._versions = Versions(*active, catalogue, tuning, LineTable(catalogue), table, predictor)
         assert self._versions is not None  # noqa: S101 - set above
@@ -75,3 +77,8 @@ class Current:
     def _viewers(self, room: str, start: int, end: int) -> Sequence[tuple[int, float]]:
         with self._services.store.read() as tx:
             return tx.world.viewers(room, start, end)
+
+    def _available(self, catalogue: Catalogue, sku: str, start: int, end: int) -> int:
+        with self._services.store.read() as tx:
+            opening = sum(max(0, level.on_hand) for level in tx.world.stock(catalogue, [sku], start))
+            return opening + tx.world.received(sku, start, end)

@@ -26,7 +26,7 @@ class Tally(msgspec.Struct, array_like=True):
     """Cumulative gross orders and pieces of one item of one session, by region, and when it is due.
 
     `due` is the next refresh time, -1 for none; `pause` the number of refreshes before the one after next; `full_at`
-    the moment its cap was reached, -1 while it is not.
+    the moment its cap was reached, -1 while it is not; `sold_at` when its last sale was known, -1 before the first.
     """
 
     orders: dict[str, int]
@@ -35,6 +35,7 @@ class Tally(msgspec.Struct, array_like=True):
     full_at: int = -1
     due: int = -1
     pause: int = 0
+    sold_at: int = -1
 
 
 class CueBook:
@@ -77,7 +78,7 @@ class CueBook:
         censored = at - tally.full_at if 0 <= tally.full_at < at else 0
         orders = {region: tally.orders[region] for region in sorted(tally.orders)}
         units = {region: tally.units[region] for region in sorted(tally.units)}
-        return ForecastCue(session_id, sku, at, orders, units, censored, spike_id)
+        return ForecastCue(session_id, sku, at, orders, units, censored, spike_id, tally.sold_at)
 
     def _merge(self, at: int) -> None:
         due = ceil_to(at, self.refresh_ms)
@@ -90,6 +91,7 @@ class CueBook:
             tally.units[region] = tally.units.get(region, 0) + units
             tally.total += units
             tally.pause = 0
+            tally.sold_at = at
             if tally.due != due:
                 self._plan(session_id, sku, tally, due)
             if tally.full_at < 0:

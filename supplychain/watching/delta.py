@@ -168,7 +168,7 @@ class ForecastCue:
 
     Counts are cumulative gross orders and pieces of the session per region, of all window rows with
     `known_bin + bin <= at`. `censored_ms` is how long the item had been sold out to its cap by then. `spike_id` names the
-    spike that asked, None for the regular refresh.
+    spike that asked, None for the regular refresh. `sold_at` is when the last sale was known, -1 before the first.
     """
 
     session_id: str
@@ -178,6 +178,7 @@ class ForecastCue:
     units_by_region: Mapping[str, int]
     censored_ms: int = 0
     spike_id: str | None = None
+    sold_at: int = -1
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,18 @@ class SqlWorld:
         )
         return [(int(row.minute), float(row.viewers) / max(1.0, float(row.samples))) for row in rows]
 
+    def received(self, sku: str, after: int, until: int) -> int:
+        """Return the sellable pieces of a SKU that warehouses received with after < as_of <= until."""
+        total = self._connection.scalar(
+            select(func.sum(stock_log.c.sellable)).where(
+                stock_log.c.sku == sku,
+                stock_log.c.kind == "receipt",
+                stock_log.c.as_of > after,
+                stock_log.c.as_of <= until,
+            )
+        )
+        return int(total or 0)
+
     def stock_as_of(self) -> dict[str, int]:
         """Return the newest stamp that each warehouse reported."""
         rows = self._connection.execute(

@@ -17,9 +17,9 @@ from streams.agents.reports import EngagementAgent, StockAgent
 from streams.agents.versions import Current
 from streams.chunks import Chunk, Retained
 from supplychain.bootstrap import Broker, Services, write_run
-from supplychain.domain.network import Session, SessionItem, ShowSlot, SlotKind
+from supplychain.domain.network import Catalogue, Session, SessionItem, ShowSlot, SlotKind
 from supplychain.domain.tuning import Forecast
-from supplychain.domain.units import HOUR, MINUTE
+from supplychain.domain.units import HOUR, MINUTE, SECOND
 from supplychain.forecasting.session_model import SessionModel
 from supplychain.messages.codec import encode
 from supplychain.messages.v1 import (
@@ -223,6 +223,32 @@ def test_regions_that_buy_more_get_more_of_the_rest() -> None:
     found = PREDICTOR.forecast(_cue(ON_AIR + HOUR, {"CN-GD": 4_000}))
     assert found is not None
     assert found.rest["CN-GD"][0] > found.rest["CN-ZJ"][0]
+
+
+def test_an_item_whose_stock_is_sold_and_that_stopped_selling_keeps_its_rate() -> None:
+    def rest(stock: int, received: int = 0, **changes: Any) -> float:
+        read: list[tuple[str, int, int]] = []
+
+        def available(catalogue: Catalogue, sku: str, start: int, end: int) -> int:
+            read.append((sku, start, end))
+            return stock + received * (end > start)
+
+        predictor = Predictor(changes.pop("catalogue", CATALOGUE), Forecast(), 4, available=available)
+        found = predictor.forecast(_cue(ON_AIR + 2 * HOUR, {"CN-ZJ": 40}, **changes))
+        assert found is not None
+        assert all(start == ON_AIR <= end <= ON_AIR + 2 * HOUR - SECOND for _, start, end in read)
+        return found.rest_mean
+
+    quiet = {"sold_at": ON_AIR + HOUR}
+    slow, out = rest(1_000, **quiet), rest(40, **quiet)
+    assert slow == pytest.approx(rest(1_000))
+    assert slow < 0.8 * out, "an hour without stock is not an hour without demand"
+    assert out == pytest.approx(40.0, rel=0.05), "40 an hour, and one hour is left"
+    assert rest(40, received=10, **quiet) == pytest.approx(slow), "it was received, so it could be bought"
+    assert rest(40, sold_at=ON_AIR + 2 * HOUR) == pytest.approx(slow), "it goes on selling"
+    session = replace(CATALOGUE.sessions["L1"], items=(SessionItem("A", 120.0, presale=True),))
+    ahead = replace(CATALOGUE, sessions={"L1": session})
+    assert rest(40, catalogue=ahead, **quiet) == pytest.approx(rest(1_000, catalogue=ahead)), "sold before it is there"
 
 
 def test_nothing_is_forecast_off_the_schedule_or_after_the_end() -> None:

@@ -87,6 +87,11 @@ def test_stock_keeps_the_fences_of_the_catalogue(store: SqlStore) -> None:
         (level,) = [one for one in tx.world.stock(CATALOGUE, ["A"], T0) if one.warehouse == "W1"]
         assert (level.on_hand, level.fenced_live, level.as_of) == (5, 10, T0)
         assert tx.world.stock_as_of() == {"W1": T0}
+        came = {**row, "kind": "receipt", "closes": False, "applied": True}
+        later = [{**came, "sequence": 2 + at, "as_of": T0 + at, "sellable": 10 + at} for at in range(3)]
+        insert_new(tx.connection, stock_log, later)
+        assert [tx.world.received("A", T0, T0 + end) for end in (0, 1, 2, 9)] == [0, 11, 23, 23]
+        assert tx.world.received("B", T0, T0 + 9) == 0
 
 
 def test_line_in_two_states_never_is(store: SqlStore) -> None:

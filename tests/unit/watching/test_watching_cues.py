@@ -45,6 +45,14 @@ def test_an_item_sold_out_to_its_cap_says_for_how_long() -> None:
     assert [cue.censored_ms // SECOND for cue in cues] == [0, 45, 105]
 
 
+def test_a_cue_knows_when_the_last_sale_was_known() -> None:
+    delta = apply(watch(), [Tick(at=T0), sale(1, T0 + 70 * SECOND), *(Tick(at=T0 + m * MINUTE) for m in range(1, 6))])
+    known = [
+        ((cue.at - T0) // MINUTE, cue.sold_at - T0 if cue.sold_at >= 0 else -1) for cue in delta.cues if cue.sku == "A"
+    ]
+    assert known == [(2, 75 * SECOND), (3, 75 * SECOND), (5, 75 * SECOND)]
+
+
 def test_a_day_of_a_shop_is_a_session_until_midnight() -> None:
     evening = 15 * HOUR + 50 * MINUTE
     late = sale(1, T0 + evening, room_id=None, sku="C")
