@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from math import floor, log2
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from supplychain.forecasting.cohort_losses import Cohort, learn_cohort_losses, l
 from supplychain.forecasting.exposure import MINUTE_MS
 from supplychain.forecasting.frames import Floats, Ints
 from supplychain.forecasting.life_table import Cell, LifeTable
+from supplychain.forecasting.newcomers import price_band
 from supplychain.forecasting.returns import LossModel
 from supplychain.forecasting.session_learning import learn_sessions
 from supplychain.forecasting.session_lessons import Lessons, rounded
@@ -46,8 +46,7 @@ def tuned_losses(tuning: Forecast) -> LossModel:
 def loss_cell(catalogue: Catalogue, sku: str, price_minor: int, host: str) -> Cell:
     """Return where losses of an item are learned: category, price band (each twice the one below), host."""
     record = catalogue.skus.get(sku)
-    band = floor(log2(price_minor / 100.0)) if price_minor > 0 else -9
-    return (record.category if record else "", f"x{band}", host)
+    return (record.category if record else "", price_band(price_minor), host)
 
 
 def _cohort(one: PastSession, item: SessionItem, catalogue: Catalogue) -> Cohort | None:

@@ -7,7 +7,7 @@ all a running session may count on. An item that was sold out for a while teache
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -31,6 +31,7 @@ from supplychain.forecasting.exposure_learning import (
     learn_rates,
 )
 from supplychain.forecasting.frames import Flags, Floats
+from supplychain.forecasting.newcomers import Pool, learn_pools, pool_names
 from supplychain.forecasting.session_lessons import ALL, Basket, SessionLessons, rounded
 from supplychain.forecasting.show_plan import run_of_show, usual_price
 from supplychain.forecasting.tempering import Checkpoints, Tempering, learn_shape, learn_tempering
@@ -40,6 +41,7 @@ PARTS = 3
 AFTERGLOW_MS = 2 * MINUTE_MS
 AUDIENCE_PARTS = 24
 ELAPSED = (0.1, 0.25, 0.5, 0.75)
+UNPLANNED = 0.01  # stands for a plan that says nothing
 LEAST_ITEMS = 200  # past items of a category before it has a tempering of its own
 
 
@@ -53,6 +55,7 @@ class _Items:
     skus: list[str]
     hosts: list[str]
     categories: list[str]
+    prices: list[int]
     expected: Floats
     baskets: Floats
     orders: Floats
@@ -93,6 +96,7 @@ def learn_sessions(past: Sequence[PastSession], catalogue: Catalogue) -> Session
         errors={name: rounded(error) for name, error in zip(NAMES, learned.errors, strict=True)},
         rates={name: rounded(value) for name, value in sorted(rates.items())},
         hosts={name: rounded(value) for name, value in sorted(hosts.items())},
+        pools=_pools(items, orders, effort, hosts),
         tempering=_temperings(items, came * rate, exposure * rate, ahead, learned.dispersion),
         unheard=_temperings(items, exposure * rate, exposure * rate, np.ones_like(ahead), learned.dispersion),
         baskets=_baskets(items),
@@ -101,6 +105,15 @@ def learn_sessions(past: Sequence[PastSession], catalogue: Catalogue) -> Session
         sessions=len(past),
         orders=int(orders.sum()),
     )
+
+
+def _pools(items: _Items, orders: Floats, effort: Floats, hosts: Mapping[str, float]) -> dict[str, Pool]:
+    """What items of a kind sell; the effort is the planned orders as far as the item could be bought."""
+    names = [pool_names(category, price) for category, price in zip(items.categories, items.prices, strict=True)]
+    factors = np.array([max(hosts.get(host, 1.0), 1e-6) for host in items.hosts])
+    planned = np.where(items.expected > UNPLANNED, items.expected, 0.0)
+    found = learn_pools(names, orders, planned, effort / items.expected, factors)
+    return {name: Pool(rounded(pool.rate), rounded(pool.orders)) for name, pool in sorted(found.items())}
 
 
 def _rounded_effects(learned: LearnedEffects) -> ExposureEffects:
@@ -171,7 +184,8 @@ def _items(past: Sequence[PastSession], catalogue: Catalogue, audience: Sequence
         skus=[item.sku for _, item in rows],
         hosts=[one.session.host for one, _ in rows],
         categories=[_category(catalogue, item.sku) for _, item in rows],
-        expected=np.array([max(item.expected_orders, 0.01) for _, item in rows]),
+        prices=[usual_price(catalogue, one.session, item.sku) for one, item in rows],
+        expected=np.array([max(item.expected_orders, UNPLANNED) for _, item in rows]),
         baskets=np.array([item.basket for _, item in rows]),
         orders=orders,
         pieces=pieces,

@@ -12,6 +12,7 @@ from typing import Any
 
 from supplychain.forecasting.audience import TRUST
 from supplychain.forecasting.exposure import AS_PLANNED, ExposureEffects
+from supplychain.forecasting.newcomers import Pool, pool_names
 from supplychain.forecasting.returns import LossModel, loss_document, losses_from
 from supplychain.forecasting.tempering import Tempering
 
@@ -40,6 +41,8 @@ class SessionLessons:
         Standard errors of the log effects, by name.
     rates, hosts
         Realised over planned orders by SKU, and each host's factor on it.
+    pools
+        The same for items that no past session sold, by category and price band, and what such an item sells in a session.
     tempering, unheard
         By category: where the audience so far is known, and where it is not and the same sales tell less.
     baskets
@@ -56,6 +59,7 @@ class SessionLessons:
     errors: Mapping[str, float] = field(default_factory=dict)
     rates: Mapping[str, float] = field(default_factory=dict)
     hosts: Mapping[str, float] = field(default_factory=dict)
+    pools: Mapping[str, Pool] = field(default_factory=dict)
     tempering: Mapping[str, Tempering] = field(default_factory=dict)
     unheard: Mapping[str, Tempering] = field(default_factory=dict)
     baskets: Mapping[str, Basket] = field(default_factory=dict)
@@ -64,9 +68,19 @@ class SessionLessons:
     sessions: int = 0
     orders: int = 0
 
-    def rate(self, sku: str, host: str) -> float:
-        """Realised over planned orders that is expected of an item with a host."""
-        return self.rates.get(sku, self.rates.get(ALL, 1.0)) * self.hosts.get(host, 1.0)
+    def rate(self, sku: str, host: str, category: str = ALL, price_minor: int = 0) -> float:
+        """Realised over planned orders that is expected of an item with a host; a new item is taken to be like its kind."""
+        usual = self._pool(category, price_minor).rate if self.pools else self.rates.get(ALL, 1.0)
+        return self.rates.get(sku, usual) * self.hosts.get(host, 1.0)
+
+    def expected(self, sku: str, planned: float, host: str, category: str = ALL, price_minor: int = 0) -> float:
+        """Orders expected of an item in a whole session; where the plan says nothing, as many as its kind sells."""
+        if planned > 0.0:
+            return planned * self.rate(sku, host, category, price_minor)
+        return self._pool(category, price_minor).orders * self.hosts.get(host, 1.0)
+
+    def _pool(self, category: str, price_minor: int) -> Pool:
+        return next((self.pools[name] for name in pool_names(category, price_minor) if name in self.pools), Pool())
 
     def tempered(self, category: str, *, heard: bool) -> Tempering | None:
         """Tempering of a category, None when none was learned."""
@@ -109,6 +123,7 @@ def lessons_from_json(text: bytes | str) -> Lessons:
             effects=ExposureEffects(**{**effects, "slots": tuple(effects["slots"])}),
             tempering={name: Tempering(**row) for name, row in session.pop("tempering").items()},
             unheard={name: Tempering(**row) for name, row in session.pop("unheard", {}).items()},
+            pools={name: Pool(**row) for name, row in session.pop("pools", {}).items()},
             baskets={name: Basket(**row) for name, row in session.pop("baskets").items()},
             audience=tuple(session.pop("audience")),
             **session,

@@ -91,11 +91,12 @@ class SessionModel:
         lessons, tuning = self.lessons, self._tuning
         curve = self._curve(session, sku)
         category = self._catalogue.skus[sku].category if sku in self._catalogue.skus else ""
+        price = usual_price(self._catalogue, session, sku)
         usual = Tempering(tuning.prior_shape, tuning.tempering, tuning.dispersion)
         chosen = lessons.tempered(category, heard=heard) or usual
         basket = lessons.basket(category) if lessons.sessions else Basket()
         mean = item.basket * basket.size
-        expected = max(0.0, item.expected_orders) * lessons.rate(sku, session.host)
+        expected = lessons.expected(sku, item.expected_orders, session.host, category, price)
         prior = SessionPrior(
             rate=expected / curve.total if curve.total > 0.0 else 0.0,
             shape=chosen.shape,

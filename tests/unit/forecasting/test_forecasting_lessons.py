@@ -1,5 +1,7 @@
 """Lessons: effects, rates, baskets and losses are recovered from sums by the minute, and the record keeps them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,7 @@ from supplychain.domain.units import DAY, HOUR, MINUTE
 from supplychain.forecasting.cohort_losses import Cohort, learn_cohort_losses, losses_from_shares
 from supplychain.forecasting.exposure import AS_PLANNED, exposure_curve
 from supplychain.forecasting.lesson_learning import learn_lessons, loss_cell, tuned_losses
+from supplychain.forecasting.newcomers import learn_pools
 from supplychain.forecasting.session_learning import learn_sessions
 from supplychain.forecasting.session_lessons import Lessons, SessionLessons, lessons_from_json
 from supplychain.forecasting.session_model import SessionModel
@@ -75,6 +78,48 @@ def test_rates_say_how_much_the_plan_is_off() -> None:
     really = np.mean([sum(m.orders for m in one.minutes if m.sku == "A") for one in past(30)])
     assert lessons.rate("A", "host") * 200.0 == pytest.approx(really, rel=0.1)
     assert lessons.rate("unknown", "nobody") > 0.0
+
+
+def test_a_new_item_is_expected_to_sell_like_its_kind() -> None:
+    lessons = learn_sessions(past(30), CATALOGUE)
+    cream, tea = (lessons.rate(sku, "host") for sku in ("A", "B"))
+    assert cream > 1.5 * tea
+    assert lessons.rate("N", "host", "cream", 4_000) == pytest.approx(cream, rel=0.1)
+    assert lessons.rate("N", "host", "tea", 1_000) == pytest.approx(tea, rel=0.1)
+    assert lessons.rate("N", "host", "cream", 99_000) == pytest.approx(cream, rel=0.1), (
+        "its category, whatever its price"
+    )
+    assert tea < lessons.rate("N", "host", "toys", 4_000) < cream
+    assert lessons.expected("N", 50.0, "host", "tea", 1_000) == pytest.approx(50.0 * tea, rel=0.1)
+    really = np.mean([sum(m.orders for m in one.minutes if m.sku == "A") for one in past(30)])
+    assert lessons.expected("N", 0.0, "host", "cream", 4_000) == pytest.approx(really, rel=0.1), "the plan says nothing"
+    assert SessionLessons().expected("N", 0.0, "host") == 0.0
+
+
+def test_a_new_live_exclusive_item_without_a_plan_is_forecast_from_its_kind() -> None:
+    session = past(1)[0].session
+    new = replace(SKUS["A"], sku="N", live_exclusive=True)
+    ahead = replace(session, session="next", items=(SessionItem("N", 0.0),), slots=())
+    catalogue = replace(CATALOGUE, skus={**SKUS, "N": new}, sessions={"next": ahead})
+    learned, blind = learn_sessions(past(30), CATALOGUE), None
+    said = [
+        SessionModel(catalogue, Forecast(), each).forecast("next", "N", session.starts_at) for each in (learned, blind)
+    ]
+    told, nothing = (one.units.mean for one in said if one is not None)
+    assert nothing == 0.0
+    assert told > 100.0
+
+
+def test_pools_draw_the_few_to_the_many() -> None:
+    names = [("tea|x3", "tea", "")] * 40 + [("tea|x9", "tea", "")] + [("toys|x3", "toys", "")]
+    orders = np.array([20.0] * 40 + [0.0, 400.0])
+    pools = learn_pools(names, orders, np.full(42, 10.0), np.ones(42), np.ones(42))
+    assert pools["tea|x3"].rate == pytest.approx(2.0, rel=0.05)
+    assert 1.0 < pools["tea|x9"].rate < 2.0
+    assert pools[""].rate < pools["toys"].rate < 20.0
+    half = learn_pools(names, orders / 2.0, np.full(42, 10.0), np.full(42, 0.5), np.ones(42))
+    assert half["tea"].orders == pytest.approx(pools["tea"].orders), "what could not be bought half the time"
+    assert learn_pools([], np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0)) == {}
 
 
 def test_without_an_audience_the_plan_alone_teaches() -> None:
