@@ -45,8 +45,8 @@ def _show_report(report: dict[str, Any]) -> None:
     pairs(
         f"[bold]{report['sku']}[/] in {report['region']}",
         {
-            "model": f"{report['model']} by {report['method']}, tuning {report['tuning_version']}",
-            "learned": f"through {report['fitted_through']}, at {moment(report['refitted_wall'] or 0)}",
+            "model": f"{report['model'] or 'none'} by {report['method']}, tuning {report['tuning_version'] or 'none'}",
+            "learned": f"through {report['fitted_through']}, at {moment(report['refitted_wall'])}",
             "degraded": report["degraded"] or "no",
             "data gaps": ", ".join(f"{a} to {b}" for a, b in report["gaps"]) or "none",
             "segment": report["segment"],
@@ -55,6 +55,21 @@ def _show_report(report: dict[str, Any]) -> None:
     numbers = ("mean", "low", "high")
     rows = [(row["day"], *(f"{row[name]:.1f}" for name in numbers)) for row in report["days"]]
     table("Pieces per day, gross, 80 % interval", ("day", *numbers), rows, right=numbers)
+    if report["slots"]:
+        ends = ("mean", "q10", "q50", "q90")
+        shown = [
+            (
+                row["session"],
+                moment(row["starts_at"]),
+                row["planned"],
+                row["by"],
+                *(f"{row[name]:.1f}" for name in ends),
+            )
+            for row in report["slots"]
+        ]
+        table(
+            "Gross pieces by slot of the sessions ahead", ("session", "from", "planned", "by", *ends), shown, right=ends
+        )
     effects = report["components"].get("effects", {})
     if effects:
         shown = [(name, f"{values[0]:+.3f}") for name, values in effects.items()]

@@ -48,6 +48,17 @@ class Moments:
         """Moments of `factor` times this demand, `factor` known and not negative."""
         return Moments(self.mean * factor, self.variance * factor * factor)
 
+    def part(self, share: float) -> Moments:
+        """Moments of a share of this demand in time: chance shrinks with the pieces, what is common to all of it does not.
+
+        Examples
+        --------
+        >>> Moments(8.0, 24.0).part(0.5)
+        Moments(mean=4.0, variance=8.0)
+        """
+        common = max(0.0, self.variance - self.mean)
+        return Moments(share * self.mean, share * min(self.variance, self.mean) + share * share * common)
+
     def thinned(self, share: float, share_variance: float = 0.0) -> Moments:
         """Moments of what is left when each piece stays with probability `share`.
 

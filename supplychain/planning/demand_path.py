@@ -189,18 +189,12 @@ def _live(
     keep_mean, keep_variance = _within_cap(making, session_id, sku, rest)
     for region, moments in sorted(rest.items()):
         for period, share in slots:
-            part = _slice(Moments(moments.mean * keep_mean, moments.variance * keep_variance), share)
+            part = Moments(moments.mean * keep_mean, moments.variance * keep_variance).part(share)
             net = making.net.future(part, sku, session_id)
             for item, pieces in _shares(view, sku):
                 key = (item, region, period)
                 making.path.add_future(key, Channel.LIVE, part.scaled(pieces), net.scaled(pieces))
             _returning(making, sku, session_id, region, net.mean, making.grid.boundaries[period + 1])
-
-
-def _slice(whole: Moments, share: float) -> Moments:
-    """Moments of a share of a session: chance shrinks with the pieces, the item's appeal is common to all slots."""
-    common = max(0.0, whole.variance - whole.mean)
-    return Moments(share * whole.mean, share * min(whole.variance, whole.mean) + share * share * common)
 
 
 def _within_cap(making: _Making, session_id: str, sku: str, rest: Mapping[str, Moments]) -> tuple[float, float]:

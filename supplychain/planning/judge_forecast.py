@@ -24,7 +24,9 @@ from supplychain.forecasting.shelf_learning import ITEMS, forecaster, largest_ro
 from supplychain.forecasting.trade_calendar import TradeCalendar, date_of
 from supplychain.planning.learn import learning_frame, shelf_settings
 from supplychain.planning.learned import ModelBody, decode_model
-from supplychain.planning.ports import Compute, Store
+from supplychain.planning.lessons import learned as learned_lessons
+from supplychain.planning.ports import Compute, Store, Tx
+from supplychain.planning.slot_outlook import slot_rows
 
 MEASURED_DAYS = 28
 _BACKTEST_SECONDS = 3_600.0
@@ -44,13 +46,16 @@ def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[s
         forecasts = tx.learning.shelf([sku])
         history = tx.versions.history()
         versions = tx.learning.models()
+        ahead = _slots_ahead(tx, catalogue, sku, region)
+    if ahead and catalogue.skus[sku].live_exclusive:
+        return _of_sessions(catalogue, sku, region, ahead)
     if stored is None:
         raise NotFoundError(
             "no model was learned yet", way_out="`supplychain forecast refit` learns one from the history"
         )
     if not forecasts or region not in forecasts[0].regions:
         detail = f"nothing is forecast for {sku} in {region}"
-        way_out = "live-exclusive goods have no shelf; see `supplychain network show` for SKUs and regions"
+        way_out = "live-exclusive goods are forecast once a session announces them; `supplychain network show` lists SKUs and regions"
         raise NotFoundError(detail, way_out=way_out, sku=sku, region=region)
     body, found = decode_model(stored[1]), forecasts[0]
     mine = found.regions[region]
@@ -73,10 +78,39 @@ def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[s
         "components": _components(body, category, found, calendar),
         "drivers": _drivers(body, frame, key_of(sku, region), calendar) if found.method == ITEMS else [],
         "show": _show_effects(catalogue, sku),
+        "slots": ahead,
         "gaps": [[date_of(a).isoformat(), date_of(b).isoformat()] for a, b in data_gaps(frame)] if frame else [],
         "segment": mine.segment,
         "backtest": [row for row in body.scores if row["segment"] in {"all", mine.segment}],
         "measured": [row for row in measured(store) if row["segment"] in {"all", mine.segment}],
+    }
+
+
+def _slots_ahead(tx: Tx, catalogue: Catalogue, sku: str, region: str) -> list[dict[str, Any]]:
+    """Gross pieces per remaining slot of the sessions ahead, with quantiles."""
+    now = tx.signals.planned_through() or 0
+    _, tuning = tx.versions.tuning()
+    _, lessons = learned_lessons(tx)
+    taught = lessons.session if lessons else None
+    return slot_rows(catalogue, tuning.forecast, taught, tx.world.forecasts([sku], now), sku, region, now)
+
+
+def _of_sessions(catalogue: Catalogue, sku: str, region: str, slots: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return the report of goods that are sold in sessions alone: they have no shelf to be learned."""
+    nothing: dict[str, Any] = dict.fromkeys(("model", "tuning_version", "fitted_through", "refitted_wall"))
+    empty: dict[str, Any] = {name: [] for name in ("days", "recent", "drivers", "gaps", "backtest", "measured")}
+    return {
+        "sku": sku,
+        "region": region,
+        "category": catalogue.skus[sku].category,
+        **nothing,
+        "method": "sessions",
+        "degraded": "",
+        **empty,
+        "components": {},
+        "show": _show_effects(catalogue, sku),
+        "slots": slots,
+        "segment": "live exclusive",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from supplychain.planning.learn import fit_aggregates, models, refit, rollback
 from supplychain.planning.ports import Actor, Result
 from supplychain.planning.view import load
 from supplychain.storage.store import SqlStore
-from tests.unit.planning.small_trade import PLANNER, T0, WALL, open_trade, tune_to, wall
+from tests.unit.planning.small_trade import CATALOGUE, PLANNER, T0, WALL, open_trade, tune_to, wall
 
 CALENDAR = TradeCalendar("")
 QUICK = {"forecast": {"item_trees": 10, "item_least_rows": 10, "min_history_days": 365}}
@@ -117,6 +118,18 @@ def test_a_report_tells_what_a_forecast_rests_on(shelf: SqlStore) -> None:
     assert {row["model"] for row in report["backtest"]} == {"shares", "items"}
     with pytest.raises(NotFoundError, match="nothing is forecast for A in nowhere"):
         judge_forecast.show(shelf, "A", "nowhere", CALENDAR)
+
+
+def test_live_exclusive_goods_are_shown_by_the_slots_of_their_sessions(shelf: SqlStore) -> None:
+    new = replace(CATALOGUE.skus["A"], live_exclusive=True)
+    open_trade(shelf, replace(CATALOGUE, skus={**CATALOGUE.skus, "A": new}))
+    report = judge_forecast.show(shelf, "A", "CN-ZJ", CALENDAR)
+    assert (report["method"], report["days"]) == ("sessions", [])
+    assert [row["session"] for row in report["slots"]] == ["L1"]
+    assert 0 < report["slots"][0]["q10"] < report["slots"][0]["mean"] < report["slots"][0]["q90"]
+    open_trade(shelf)
+    refit(shelf, InlineCompute(), CALENDAR, wall)
+    assert judge_forecast.show(shelf, "A", "CN-ZJ", CALENDAR).keys() == report.keys()
 
 
 def test_a_tuning_is_tried_on_the_past_and_nothing_is_stored(shelf: SqlStore) -> None:

@@ -1,0 +1,89 @@
+"""What each slot of the sessions ahead will sell of one SKU in one region, with quantiles: for who fills a run of show.
+
+A running session is read as the stream forecast it last, an announced one as its prior says; planning dates demand by the same
+shares of exposure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+from typing import Any
+
+from supplychain.domain.forecast import SessionForecast
+from supplychain.domain.network import Catalogue, Session
+from supplychain.domain.tuning import Forecast
+from supplychain.forecasting.exposure import ExposureCurve
+from supplychain.forecasting.moments import Moments
+from supplychain.forecasting.quantiles import quantiles
+from supplychain.forecasting.session_lessons import SessionLessons
+from supplychain.forecasting.session_model import SessionModel
+
+LEVELS = (0.1, 0.5, 0.9)
+
+
+def slot_rows(
+    catalogue: Catalogue,
+    tuning: Forecast,
+    lessons: SessionLessons | None,
+    forecasts: Iterable[SessionForecast],
+    sku: str,
+    region: str,
+    now: int,
+) -> list[dict[str, Any]]:
+    """Rows of gross pieces per remaining slot of all sessions that are not over, in order of time.
+
+    Parameters
+    ----------
+    forecasts
+        The newest of the stream, by session.
+
+    Returns
+    -------
+    list of dict
+        `session, host, starts_at, ends_at, planned` (kinds and factor of what is planned for the SKU in it, empty between slots),
+        `mean, q10, q50, q90` of the region, and `by`: "stream" or "prior".
+    """
+    model = SessionModel(catalogue, tuning, lessons)
+    known = {one.session: one for one in forecasts if one.sku == sku and one.ends_at > now}
+    rows: list[dict[str, Any]] = []
+    for session in sorted(catalogue.sessions.values(), key=lambda one: (one.starts_at, one.session)):
+        planned = model.plan(session.session, sku)
+        if session.ends_at <= now or planned is None:
+            continue
+        said = known.get(session.session)
+        start = said.as_of if said else session.starts_at
+        rest = _rest(model, session, sku, said).get(region)
+        if rest is not None:
+            by = "stream" if said else "prior"
+            rows += [{**row, "by": by} for row in _slots(session, sku, planned[1], start, max(start, now), rest)]
+    return rows
+
+
+def _rest(model: SessionModel, session: Session, sku: str, said: SessionForecast | None) -> Mapping[str, Moments]:
+    if said is not None:
+        return {region: Moments(*moments) for region, moments in said.rest.items()}
+    opening = model.forecast(session.session, sku, session.starts_at)
+    return opening.regions() if opening is not None else {}
+
+
+def _slots(
+    session: Session, sku: str, curve: ExposureCurve, start: int, now: int, rest: Moments
+) -> Iterable[dict[str, Any]]:
+    """Cut what is left from `start` on where the plan of the SKU changes; what is over by `now` is left out."""
+    mine = [slot for slot in session.slots if slot.sku == sku and slot.ends_at > slot.starts_at]
+    edges = {now, session.ends_at, *(edge for slot in mine for edge in (slot.starts_at, slot.ends_at))}
+    whole = curve.between(start, session.ends_at)
+    for low, high in pairwise(sorted(edge for edge in edges if now <= edge <= session.ends_at)):
+        part = rest.part(curve.between(low, high) / whole) if whole > 0.0 else Moments(0.0, 0.0)
+        running = [slot for slot in mine if slot.starts_at <= low and slot.ends_at >= high]
+        ends = (float(quantiles(part.mean, part.variance, level)) for level in LEVELS)
+        yield {
+            "session": session.session,
+            "host": session.host,
+            "starts_at": low,
+            "ends_at": high,
+            "planned": ", ".join(f"{slot.kind.value} x{slot.strength:g}" for slot in running),
+            "mean": round(part.mean, 3),
+            **dict(zip(("q10", "q50", "q90"), ends, strict=True)),
+        }
