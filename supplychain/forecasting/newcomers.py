@@ -70,8 +70,9 @@ def learn_pools(
     effort = planned * hosts * seen
     whole = orders / (hosts * np.clip(seen, LEAST_SEEN, None))
     found: dict[str, Pool] = {}
-    usual = Pool(float(orders[told].sum()) / float(effort.sum()) if told.any() else 1.0, float(whole.mean()))
-    size = max(float(effort.mean()), 1e-9)
+    told &= effort > 0.0
+    usual = Pool(float(orders[told].sum()) / float(effort[told].sum()) if told.any() else 1.0, float(whole.mean()))
+    size = float(effort[told].mean()) if told.any() else 1.0
     for level in (2, 1, 0):
         for name in sorted({row[level] for row in names}):
             mine = np.array([row[level] == name for row in names], dtype=bool)

@@ -60,9 +60,11 @@ def shelf_frame(rows: History, goods: Mapping[str, Goods], regions: Sequence[str
     if not any(row[3] == SHELF for row in usable):
         return None
     number = {day: day_of_iso(day) for day in {row[0] for row in usable}}
-    last = max(number.values())
+    last = _last_day(sorted(set(number.values())))
     first = max(min(number.values()), last - MOST_DAYS + 1)
-    usable = [row for row in usable if number[row[0]] >= first]
+    usable = [row for row in usable if first <= number[row[0]] <= last]
+    if not any(row[3] == SHELF for row in usable):
+        return None
     skus = sorted({row[1] for row in usable})
     keys = tuple(key_of(sku, region) for sku in skus for region in sorted(known))
     place = {key: i for i, key in enumerate(keys)}
@@ -77,6 +79,13 @@ def shelf_frame(rows: History, goods: Mapping[str, Goods], regions: Sequence[str
     group = tuple(goods[place_of(key)[0]].category for key in keys)
     frame = DailyFrame(keys, first, pieces, price, np.minimum(pieces, 1.0), open_days, group)
     return frame, _known_from(sums[SHELF] > 0.0, len(known))
+
+
+def _last_day(days: Sequence[int]) -> int:
+    """End of the longest spell of days without a hole of `MOST_DAYS`: a stamp years ahead of all others is a fault of its source."""
+    cuts = [place for place in range(1, len(days)) if days[place] - days[place - 1] > MOST_DAYS]
+    spells = [days[low:high] for low, high in zip([0, *cuts], [*cuts, len(days)], strict=True)]
+    return max(spells, key=lambda spell: (len(spell), spell[-1]))[-1]
 
 
 def _known_from(sold: np.ndarray[tuple[int, ...], np.dtype[np.bool_]], regions: int) -> Ints:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from supplychain.domain.forecast import SessionForecast
-from supplychain.domain.network import Catalogue, Slot, SlotKind
+from supplychain.domain.network import ShowSlot, SlotKind
 from supplychain.domain.tuning import Tuning
 from supplychain.domain.units import HOUR, MINUTE
 from supplychain.planning.slot_outlook import slot_rows
@@ -17,16 +18,16 @@ STARTS = SESSION.starts_at
 PITCHED = replace(
     SESSION,
     slots=(
-        Slot("A", SlotKind.PITCH, STARTS + 30 * MINUTE, STARTS + 60 * MINUTE, 3.0),
-        Slot("A", SlotKind.FLASH, STARTS + 50 * MINUTE, STARTS + 60 * MINUTE, 2.0),
-        Slot("C", SlotKind.PITCH, STARTS + 90 * MINUTE, STARTS + 95 * MINUTE, 3.0),
+        ShowSlot(SlotKind.PITCH, "A", STARTS + 30 * MINUTE, STARTS + 60 * MINUTE, 3.0),
+        ShowSlot(SlotKind.FLASH_OFFER, "A", STARTS + 50 * MINUTE, STARTS + 60 * MINUTE, 2.0),
+        ShowSlot(SlotKind.PITCH, "C", STARTS + 90 * MINUTE, STARTS + 95 * MINUTE, 3.0),
     ),
 )
 TRADE = replace(CATALOGUE, sessions={"L1": PITCHED})
 
 
-def rows_at(now: int, *said: SessionForecast, trade: Catalogue = TRADE) -> list[dict[str, object]]:
-    return slot_rows(trade, Tuning().forecast, None, said, "A", "CN-ZJ", now)
+def rows_at(now: int, *said: SessionForecast) -> list[dict[str, Any]]:
+    return slot_rows(TRADE, Tuning().forecast, None, said, "A", "CN-ZJ", now)
 
 
 def test_an_announced_session_is_cut_where_the_plan_of_the_item_changes() -> None:
@@ -34,15 +35,12 @@ def test_an_announced_session_is_cut_where_the_plan_of_the_item_changes() -> Non
     edges = [STARTS, STARTS + 30 * MINUTE, STARTS + 50 * MINUTE, STARTS + 60 * MINUTE, SESSION.ends_at]
     assert [row["starts_at"] for row in rows] == edges[:-1]
     assert [row["ends_at"] for row in rows] == edges[1:]
-    assert [row["planned"] for row in rows] == ["", "pitch x3", "pitch x3, flash x2", ""]
+    assert [row["planned"] for row in rows] == ["", "pitch x3", "pitch x3, flash_offer x2", ""]
     assert {row["by"] for row in rows} == {"prior"}
-    assert sum(float(str(row["mean"])) for row in rows) == pytest.approx(120.0 * 2 / 3, rel=0.01)
+    assert sum(row["mean"] for row in rows) == pytest.approx(120.0 * 2 / 3, rel=0.01)
     for row in rows:
-        assert 0.0 <= float(str(row["q10"])) <= float(str(row["q50"])) <= float(str(row["q90"]))
-    pace = [
-        float(str(row["mean"])) / (edge - start)
-        for row, start, edge in zip(rows, edges[:-1], edges[1:], strict=True)
-    ]
+        assert 0.0 <= row["q10"] <= row["q50"] <= row["q90"]
+    pace = [row["mean"] / (edge - start) for row, start, edge in zip(rows, edges[:-1], edges[1:], strict=True)]
     assert pace[0] < pace[1] < pace[2]
 
 
@@ -52,10 +50,10 @@ def test_a_running_session_is_read_as_the_stream_said_and_past_slots_are_gone() 
     rows = rows_at(as_of, said)
     assert [row["starts_at"] for row in rows] == [as_of, STARTS + 50 * MINUTE, STARTS + 60 * MINUTE]
     assert {row["by"] for row in rows} == {"stream"}
-    assert sum(float(str(row["mean"])) for row in rows) == pytest.approx(90.0, abs=0.01)
+    assert sum(row["mean"] for row in rows) == pytest.approx(90.0, abs=0.01)
     later = rows_at(STARTS + 2 * HOUR, said)
     assert [row["planned"] for row in later] == [""]
-    assert sum(float(str(row["mean"])) for row in later) < 90.0
+    assert sum(row["mean"] for row in later) < 90.0
 
 
 def test_a_session_that_is_over_has_no_slots() -> None:
