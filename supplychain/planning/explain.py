@@ -185,25 +185,26 @@ def _binding(draft: Draft, solution: Solution, mode: int, period: int) -> list[d
 
 
 def _alternatives(draft: Draft, item: int, mode: int, period: int, quantity: int) -> list[dict[str, Any]]:
-    """The other ways to order the same pieces now: what they cost more and when they arrive."""
+    """The other offers, and the other speed of this one, for the same pieces now: what they cost more, when they arrive."""
     chosen = draft.modes[mode]
     cost = chosen.unit_cost_minor * quantity + chosen.offer.order_cost_minor
-    found = []
+    best: dict[tuple[str, bool], dict[str, Any]] = {}
     for number, other in enumerate(draft.modes):
-        if number == mode or int(draft.problem.mode_item[number]) != item:
+        way = (other.offer.offer, other.expedite)
+        if int(draft.problem.mode_item[number]) != item or way == (chosen.offer.offer, chosen.expedite):
             continue
         pieces = max(other.moq, -(-quantity // other.offer.multiple) * other.offer.multiple)
-        found.append(
-            {
-                "supplier": other.offer.supplier,
-                "offer": other.offer.offer,
-                "mode": "expedite" if other.expedite else "normal",
-                "pieces": pieces,
-                "extra_minor": other.unit_cost_minor * pieces + other.offer.order_cost_minor - cost,
-                "arrive_at": draft.mode_arrivals[number][period],
-            }
-        )
-    return sorted(found, key=lambda row: (row["extra_minor"], row["offer"], row["mode"]))[:3]
+        row = {
+            "supplier": other.offer.supplier,
+            "offer": other.offer.offer,
+            "mode": "expedite" if other.expedite else "normal",
+            "pieces": pieces,
+            "extra_minor": other.unit_cost_minor * pieces + other.offer.order_cost_minor - cost,
+            "arrive_at": draft.mode_arrivals[number][period],
+        }
+        if way not in best or row["extra_minor"] < best[way]["extra_minor"]:
+            best[way] = row
+    return sorted(best.values(), key=lambda row: (row["extra_minor"], row["offer"], row["mode"]))[:3]
 
 
 def _evidence(draft: Draft, sku: str) -> Mapping[str, Any]:

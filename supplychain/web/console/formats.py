@@ -136,6 +136,14 @@ class Formats:
             return f"{self._sign}{major / 10_000:,.1f}万"
         return f"{self._sign}{major:,.2f}" if abs(major) < 1_000 else f"{self._sign}{major:,.0f}"
 
+    def signed_money(self, minor: int | None) -> str:
+        """Return a difference of money, its sign always shown.
+
+        >>> Formats("en", "UTC").signed_money(4_500), Formats("en", "UTC").signed_money(-4_500)
+        ('+¥45.00', '−¥45.00')
+        """
+        return "–" if minor is None else ("−" if minor < 0 else "+") + self.money(abs(minor))
+
     def share(self, value: float | None) -> str:
         """Return a share in percent."""
         return "–" if value is None else f"{value:.2%}"

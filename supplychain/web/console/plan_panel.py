@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from nicegui import ui
 
 from supplychain.domain.errors import SupplyChainError
 from supplychain.web.console.controls import icon_button
 from supplychain.web.console.frame import Visit, read
-from supplychain.web.console.tables import Column, chip, facts, html, label, loose, show, table, text
+from supplychain.web.console.line_evidence import evidence
+from supplychain.web.console.tables import Column, chip, facts, html, show, table, text
 from supplychain.web.ports import Row
-
-_OWN_PLACE: Final = frozenset({"binding", "alternatives", "spikes", "session_forecasts"})
 
 
 def open_panel(visit: Visit, line: Row) -> None:
@@ -29,7 +28,7 @@ def open_panel(visit: Visit, line: Row) -> None:
             f'<div class="strong small">{say("equation")}</div><div class="equation">{text(line["explanation"]["equation"])}</div>'
         )
         html(term_table(visit, line))
-        html(_evidence(visit, line["explanation"]["facts"]))
+        html(evidence(visit, line["explanation"]["facts"]))
         past = html()
     dialog.on("hide", dialog.delete)
     dialog.open()
@@ -95,72 +94,3 @@ def _head(visit: Visit, line: Row) -> str:
         (say("cost"), formats.money(line["cost_minor"])),
     )
     return facts(pairs)
-
-
-def _evidence(visit: Visit, known: dict[str, Any]) -> str:
-    say = visit.say
-    parts = []
-    binding = known.get("binding") or []
-    limits = (
-        "".join(f"<li>{text(_limit(visit, limit))}</li>" for limit in binding)
-        or f"<li>{text(say('none.binding'))}</li>"
-    )
-    parts.append(f'<div class="strong small">{text(say("binding"))}</div><ul class="small">{limits}</ul>')
-    if known.get("alternatives"):
-        parts.append(
-            f'<div class="strong small">{text(say("alternatives"))}</div>{_alternatives(visit, known["alternatives"])}'
-        )
-    for key, title in (("spikes", "spikes"), ("session_forecasts", "forecast")):
-        rows = "".join(f"<li>{text(_said(visit, row))}</li>" for row in known.get(key) or ())
-        if rows:
-            parts.append(f'<div class="strong small">{text(say(title))}</div><ul class="small">{rows}</ul>')
-    rest = [(name, value) for name, value in known.items() if name not in _OWN_PLACE]
-    if rest:
-        rows_ = [(label(name), _fact(visit, name, value)) for name, value in rest]
-        parts.append(
-            f'<div class="strong small">{text(say("facts"))}</div>'
-            + table((Column(""), Column("", number=True)), rows_, empty="")
-        )
-    return "".join(f'<div style="margin-bottom:12px">{part}</div>' for part in parts)
-
-
-def _alternatives(visit: Visit, rows: list[Row]) -> str:
-    say, formats = visit.say, visit.formats
-    columns = (
-        Column(say("from")),
-        Column(say("kind")),
-        Column(say("quantity"), number=True),
-        Column(say("arrive.at"), nowrap=True),
-        Column(say("extra.cost"), number=True),
-    )
-    cells = [
-        (
-            row.get("supplier") or row.get("origin"),
-            row.get("mode", "–"),
-            formats.count(row.get("pieces")),
-            formats.moment(row.get("arrive_at")),
-            formats.money(row.get("extra_minor")),
-        )
-        for row in rows
-    ]
-    return table(columns, cells, empty=say("none"))
-
-
-def _limit(visit: Visit, limit: Row) -> str:
-    """Return a binding limit: what it is, where, and what one more unit of it would save."""
-    rest = {name: _fact(visit, name, value) for name, value in limit.items() if name not in {"limit", "where"}}
-    return " ".join(str(limit[name]) for name in ("limit", "where") if name in limit) + f" ({loose(rest)})"
-
-
-def _said(visit: Visit, row: Row) -> str:
-    shown = {name: value for name, value in row.items() if name not in {"spike"}}
-    return loose({name: _fact(visit, name, value) for name, value in shown.items()})
-
-
-def _fact(visit: Visit, name: str, value: Any) -> str:
-    """Return one fact; times and money are known by their names."""
-    if isinstance(value, int) and (name.endswith(("_at", "_until")) or name == "as_of"):
-        return visit.formats.stamp(value)
-    if isinstance(value, int | float) and name.endswith("_minor"):
-        return visit.formats.money(round(value))
-    return loose(value)

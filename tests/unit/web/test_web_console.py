@@ -21,6 +21,7 @@ from supplychain.domain.errors import UnavailableError
 from supplychain.web import auth
 from supplychain.web.console import charts, formats, register, signin, tables, texts, tuning
 from supplychain.web.console.frame import Visit
+from supplychain.web.console.line_evidence import evidence
 from supplychain.web.console.plan_lines import line_row
 from supplychain.web.console.plan_panel import term_table
 from tests.unit.web.web_fakes import NOW, Caller, World, line
@@ -132,6 +133,31 @@ def test_tables_escape_what_came_from_outside(visit: Visit) -> None:
     evil["explanation"]["terms"][0]["name"] = HOSTILE
     shown += term_table(visit, evil)
     assert "<img" not in shown
+
+
+def test_what_a_planner_asks_about_a_line_has_its_place_and_no_markup_from_outside(visit: Visit) -> None:
+    known = line(1)["explanation"]["facts"]
+    shown = evidence(visit, known)
+    for said in (
+        "One batch more",
+        "+¥940.00",
+        "−¥10.00",
+        "+¥9,900",
+        "Transfers and shortage",
+        "2 others",
+        "70 pieces",
+        "SUP-B",
+    ):
+        assert said in shown
+    assert "1795" not in shown.replace(",", ""), "no bare time stamps"
+    evil = {
+        **known,
+        "serves": [{**known["serves"][0], "region": HOSTILE}],
+        "note": HOSTILE,
+        "binding": [{"limit": HOSTILE}],
+    }
+    assert "<img" not in evidence(visit, evil)
+    assert evidence(visit, {}).count("strong") == 1, "only that no limit binds"
 
 
 def test_an_edit_in_progress_stands_in_its_row(visit: Visit) -> None:

@@ -24,6 +24,35 @@ SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 OLD_SECRET = "whsec_" + "C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 
 
+def line_facts() -> Row:
+    """What is known of a line beside its equation."""
+    return {
+        "binding": [{"limit": "supplier capacity", "where": "SUP-A", "day": 2, "price_minor": 120.5}],
+        "alternatives": [
+            {
+                "supplier": "SUP-B",
+                "offer": "B-1",
+                "mode": "expedite",
+                "pieces": 120,
+                "extra_minor": 15_000,
+                "arrive_at": NOW + HOUR,
+            }
+        ],
+        "one_batch_more_minor": 94_000,
+        "one_batch_less_minor": -1_000,
+        "without_offer_minor": 990_000,
+        "instead_of_offer": [],
+        "serves": [
+            {"region": f"CN-{n}", "kind": "accepted", "pieces": 10 - n, "from": NOW, "until": NOW + HOUR}
+            for n in range(10)
+        ],
+        "previously": {"plan": "plan-0", "pieces": 70, "change": 30, "release_at": NOW},
+        "cover_until": NOW + 40 * HOUR,
+        "moq": 20,
+        "order_cost_minor": 8_000,
+    }
+
+
 def line(number: int, **changes: Any) -> Row:
     facts = {
         "line": f"line-{number}",
@@ -62,22 +91,7 @@ def line(number: int, **changes: Any) -> Row:
                 {"name": "position", "pieces": -25 * number, "note": "on hand 40, reserved 15"},
                 {"name": "rounding", "pieces": 5 * number, "note": "up to the batch multiple"},
             ],
-            "facts": {
-                "binding": [{"limit": "supplier capacity", "where": "SUP-A", "day": 2, "price_minor": 120.5}],
-                "alternatives": [
-                    {
-                        "supplier": "SUP-B",
-                        "offer": "B-1",
-                        "mode": "expedite",
-                        "pieces": 120,
-                        "extra_minor": 15_000,
-                        "arrive_at": NOW + HOUR,
-                    }
-                ],
-                "cover_until": NOW + 40 * HOUR,
-                "moq": 20,
-                "order_cost_minor": 8_000,
-            },
+            "facts": line_facts(),
             "equation": f"gross demand {150 * number} - expected loss {30 * number} - position {25 * number} + rounding {5 * number} = {100 * number}",
             "total": 100 * number,
         },
