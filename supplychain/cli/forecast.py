@@ -70,14 +70,10 @@ def _show_report(report: dict[str, Any]) -> None:
         table(
             "Gross pieces by slot of the sessions ahead", ("session", "from", "planned", "by", *ends), shown, right=ends
         )
-    effects = report["components"].get("effects", {})
-    if effects:
-        shown = [(name, f"{values[0]:+.3f}") for name, values in effects.items()]
-        table(
-            f"First day of {report['components']['aggregate']}: trend in pieces, effects on it",
-            ("part", "value"),
-            shown,
-        )
+    for parts in (report["components"], report["components_region"]):
+        shown = [(name, f"{values[0]:+.3f}") for name, values in parts.get("effects", {}).items()]
+        if shown:
+            table(f"First day of {parts['aggregate']}: trend in pieces, effects on it", ("part", "value"), shown)
     if report["drivers"]:
         shown = [(row["feature"], f"{row['pieces']:+.2f}") for row in report["drivers"]]
         table("What moves the median of the first day", ("feature", "pieces"), shown)
