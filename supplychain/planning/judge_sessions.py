@@ -20,8 +20,13 @@ ELAPSED = (0.1, 0.25, 0.5, 0.75)
 LEVELS = (0.1, 0.5, 0.9)
 
 
-def session_scores(store: Store, now: int) -> list[dict[str, Any]]:
+def session_scores(store: Store, now: int | None = None) -> list[dict[str, Any]]:
     """Scores of the sessions that ended by `now`: what each item still sold per region, against what was forecast of it.
+
+    Parameters
+    ----------
+    now
+        The moment planned through when left out.
 
     Returns
     -------
@@ -33,8 +38,9 @@ def session_scores(store: Store, now: int) -> list[dict[str, Any]]:
     heard: dict[float, list[tuple[str, float, float, float]]] = {share: [] for share in ELAPSED}
     with store.read() as tx:
         _, catalogue = tx.versions.network()
+        at = now if now is not None else tx.signals.planned_through() or 0
         for session in sorted(catalogue.sessions.values(), key=lambda one: (one.starts_at, one.session)):
-            if session.ends_at > now:
+            if session.ends_at > at:
                 continue
             said = [
                 one

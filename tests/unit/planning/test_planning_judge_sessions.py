@@ -74,6 +74,10 @@ def test_sessions_on_air_and_items_at_their_cap_are_not_judged(store: SqlStore) 
     keep(store, told(STARTS + 1, 0, 90.0))
     assert session_scores(store, ENDS - 1) == []
     assert len(session_scores(store, ENDS)) == 4
+    assert session_scores(store) == [], "nothing was planned yet"
+    with store.write() as tx:
+        tx.signals.set_planned_through(ENDS)
+    assert len(session_scores(store)) == 4
     capped = replace(SESSION, items=(SessionItem("A", 120.0, cap=50),))
     open_trade(store, replace(CATALOGUE, sessions={"L1": capped}))
     assert session_scores(store, ENDS) == []
