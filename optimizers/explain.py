@@ -2,7 +2,7 @@
 
 Every figure is computed by dealing the item's pieces out again beside the rest of the plan with one order changed, so that
 an answer such as "one batch more would cost 310" is a fact about the model and not a story about it. With the orders given
-that is one linear program, started from the one before.
+that is one linear program, started from the one before, or where milliseconds count the item's program under prices.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from optimizers.branching import Flags, Relaxation, Tree
 from optimizers.given import Decided, decided
+from optimizers.instead import Exactly, Instead, Quickly
 from optimizers.pegging import Peg, Source, pegs
 from optimizers.problem import Problem
 from optimizers.restrict import Part, Taken, restrict
-from optimizers.solution import Ints, Plan, Solution
+from optimizers.solution import Ints, Plan, Prices, Solution
 
-_BRANCHES = 4
-"""Steps of the search for the plan without an offer."""
+if TYPE_CHECKING:
+    from optimizers.beside import Beside
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,38 +97,75 @@ class NoOrderReason:
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """One item beside the rest of the plan, ready to be dealt out again with other orders; `cost` is that of its own."""
+    """One item beside the rest of the plan, ready to be dealt out again with other orders."""
 
     part: Part
+    own: Plan
     rest: Taken
+    prices: Prices
     given: Decided
     orders: Ints
-    relaxation: Relaxation
-    tree: Tree
-    cost: float
-
-    def dearer(self, orders: Ints) -> int | None:
-        """What the item costs more with `orders` (M, T), minor units; None when no plan exists."""
-        found = self.tree.deal(orders)
-        return None if found.values is None else round(found.cost - self.cost)
+    instead: Instead
 
 
 def explain_item(problem: Problem, solution: Solution, item: int, until: int | None = None) -> tuple[LineReason, ...]:
     """Explain the order lines of `item` placed up to period `until`, or all, in the order of `solution.orders`."""
     orders = solution.orders
     last = problem.sizes["T"] if until is None else until
-    rows = np.flatnonzero((problem.mode_item[orders.mode] == item) & (orders.period <= last))
-    if not len(rows):
+    rows = np.flatnonzero(problem.mode_item[orders.mode] == item)
+    if not (orders.period[rows] <= last).any():
         return ()
-    bench = _bench(problem, solution.plan, item)
-    found = pegs(problem, solution.plan, item)
-    return tuple(_line(problem, solution, bench, found, int(row)) for row in rows)
+    part = restrict(problem, np.array([item]))
+    found = explain_part(part, solution.plan, others(problem, solution.plan, part), solution.prices, last)
+    inflow = np.flatnonzero(problem.inflow.item == item)
+    return tuple(_lifted(reason, part, rows, inflow) for reason in found)
+
+
+def explain_part(
+    part: Part, plan: Plan, rest: Taken, prices: Prices, until: int, beside: Beside | None = None
+) -> tuple[LineReason, ...]:
+    """Explain the order lines of a part of one item beside `rest`, in the part's numbers.
+
+    beside : the item's program under `prices` answers, in milliseconds; otherwise linear programs do, exactly.
+    """
+    bench = _bench(part, plan, rest, prices, beside)
+    found = pegs(part.problem, bench.own, 0)
+    return tuple(_line(bench, found, int(row)) for row in np.flatnonzero(bench.own.orders.period <= until))
+
+
+def _lifted(reason: LineReason, part: Part, rows: Ints, inflow: Ints) -> LineReason:
+    """The same reason in the numbers of the whole problem and plan."""
+    old = {Source.ORDER: rows, Source.INFLOW: inflow}
+    pegged = tuple(
+        replace(
+            peg,
+            row=int(old[peg.source][peg.row]) if peg.source in old else peg.row,
+            demand=int(part.demand[peg.demand]) if peg.demand >= 0 else -1,
+        )
+        for peg in reason.pegs
+    )
+    other = reason.alternative
+    return replace(
+        reason,
+        mode=int(part.modes[reason.mode]),
+        pegs=pegged,
+        alternative=None if other is None else replace(other, mode=part.modes[other.mode]),
+        binding=tuple(_binding_lifted(each, part) for each in reason.binding),
+    )
+
+
+def _binding_lifted(binding: Binding, part: Part) -> Binding:
+    if binding.limit != "order-maximum":
+        return binding
+    mode, period = binding.where
+    return replace(binding, where=(int(part.modes[mode]), period))
 
 
 def explain_nothing(problem: Problem, solution: Solution, item: int) -> NoOrderReason:
     """Why `item` has no order although, perhaps, some of its demand stays short."""
     short = int(solution.shortage[problem.demand.item == item].sum())
-    bench = _bench(problem, solution.plan, item)
+    part = restrict(problem, np.array([item]))
+    bench = _bench(part, solution.plan, others(problem, solution.plan, part), solution.prices)
     open_ = bench.given.open
     if short == 0:
         return NoOrderReason(item, NoOrder.COVERED, 0, None)
@@ -154,18 +192,16 @@ def _smallest_order(bench: _Bench) -> Callable[[Ints], int | None]:
         pieces = -(-int(modes.moq[mode]) // int(modes.multiple[mode])) * int(modes.multiple[mode])
         orders = bench.orders.copy()
         orders[mode, period] = pieces
-        return bench.dearer(orders)
+        return bench.instead.dearer(orders)
 
     return cost
 
 
-def _bench(problem: Problem, plan: Plan, item: int) -> _Bench:
-    part = restrict(problem, np.array([item]))
-    rest = others(problem, plan, part)
-    orders = _grid(part.problem, part.lower(plan))
-    relaxation = Relaxation.of(part.problem, rest)
-    tree = Tree(relaxation)
-    return _Bench(part, rest, decided(part.problem), orders, relaxation, tree, tree.deal(orders).cost)
+def _bench(part: Part, plan: Plan, rest: Taken, prices: Prices, beside: Beside | None = None) -> _Bench:
+    own, problem = part.lower(plan), part.problem
+    orders = _grid(problem, own)
+    instead: Instead = Exactly.of(problem, rest, orders) if beside is None else Quickly(beside, problem, orders)
+    return _Bench(part, own, rest, prices, decided(problem), orders, instead)
 
 
 def others(problem: Problem, plan: Plan, part: Part) -> Taken:
@@ -175,13 +211,12 @@ def others(problem: Problem, plan: Plan, part: Part) -> Taken:
     return replace(rest, waiting=np.zeros_like(rest.waiting))
 
 
-def _line(problem: Problem, solution: Solution, bench: _Bench, found: tuple[Peg, ...], row: int) -> LineReason:
-    orders = solution.orders
+def _line(bench: _Bench, found: tuple[Peg, ...], row: int) -> LineReason:
+    problem, orders = bench.part.problem, bench.own.orders
     mode, period, pieces = int(orders.mode[row]), int(orders.period[row]), int(orders.pieces[row])
     mine = tuple(peg for peg in found if peg.source is Source.ORDER and peg.row == row)
     served = [peg for peg in mine if peg.demand >= 0]
     needed = sum(peg.pieces for peg in served)
-    own = int(np.searchsorted(bench.part.modes, mode))
     multiple, moq = int(problem.modes.multiple[mode]), int(problem.modes.moq[mode])
     less = pieces - multiple if pieces - multiple >= moq else 0
     return LineReason(
@@ -191,51 +226,45 @@ def _line(problem: Problem, solution: Solution, bench: _Bench, found: tuple[Peg,
         int(orders.arrival[row]),
         needed,
         pieces - needed,
-        _rounded_by(problem, bench, own, period, needed, pieces),
+        _rounded_by(bench, mode, period, needed, pieces),
         min((peg.period for peg in served), default=-1),
         max((peg.period for peg in served), default=-1),
         mine,
-        _binding(problem, solution, bench, mode, own, period),
-        _changed(bench, own, period, pieces + multiple),
-        _changed(bench, own, period, less),
-        _alternative(bench, own, period),
+        _binding(bench, mode, period),
+        _changed(bench, mode, period, pieces + multiple),
+        _changed(bench, mode, period, less),
+        _alternative(bench, mode, period),
     )
 
 
-def _rounded_by(problem: Problem, bench: _Bench, own: int, period: int, needed: int, pieces: int) -> str:
-    modes = bench.part.problem.modes
+def _rounded_by(bench: _Bench, mode: int, period: int, needed: int, pieces: int) -> str:
+    problem, modes = bench.part.problem, bench.part.problem.modes
     if pieces == needed:
         return ""
-    if not bench.given.open[own, period]:
+    if not bench.given.open[mode, period]:
         return "given"
-    moq, multiple = int(modes.moq[own]), int(modes.multiple[own])
+    moq, multiple = int(modes.moq[mode]), int(modes.multiple[mode])
     least = -(-max(needed, 1) // multiple) * multiple
     if pieces <= max(least, -(-moq // multiple) * multiple):
         if pieces > least:
-            return "price-break" if modes.tier[own] > 0 else "moq"
+            return "price-break" if modes.tier[mode] > 0 else "moq"
         return "multiple"
-    return (
-        "minimum-order-value"
-        if problem.suppliers.minimum_value[bench.part.problem.mode_supplier[own]] > 0
-        else "price-break"
-    )
+    return "minimum-order-value" if problem.suppliers.minimum_value[problem.mode_supplier[mode]] > 0 else "price-break"
 
 
-def _binding(
-    problem: Problem, solution: Solution, bench: _Bench, mode: int, own: int, period: int
-) -> tuple[Binding, ...]:
+def _binding(bench: _Bench, mode: int, period: int) -> tuple[Binding, ...]:
     found = []
-    part, multiple = bench.part.problem, int(problem.modes.multiple[mode])
+    problem, prices = bench.part.problem, bench.prices
+    multiple = int(problem.modes.multiple[mode])
     group, bucket = int(problem.modes.group[mode]), int(problem.time.bucket[period])
-    wanted = int(bench.orders[own, period]) + multiple
-    if 0 <= part.modes.maximum[own] < wanted:
+    if 0 <= problem.modes.maximum[mode] < int(bench.orders[mode, period]) + multiple:
         found.append(Binding("order-maximum", (mode, period), 0.0))
-    if _room(part, bench.rest, own, period, multiple, bench.orders) is not None:
-        found.append(Binding("supplier-capacity", (group, bucket), float(solution.prices.group[group, bucket])))
-    for lane, at in np.argwhere(solution.prices.lane > 0):
-        hub = int(problem.goods.receiving[problem.mode_item[mode]])
-        if problem.lanes.origin[lane] == hub and at >= bucket:
-            found.append(Binding("lane-capacity", (int(lane), int(at)), float(solution.prices.lane[lane, at])))
+    if _room(problem, bench.rest, mode, period, multiple, bench.orders) is not None:
+        found.append(Binding("supplier-capacity", (group, bucket), float(prices.group[group, bucket])))
+    hub = int(problem.goods.receiving[0])
+    for lane, at in np.argwhere((prices.lane > 0) & (problem.lanes.origin == hub)[:, None]):
+        if at >= bucket:
+            found.append(Binding("lane-capacity", (int(lane), int(at)), float(prices.lane[lane, at])))
     return tuple(found)
 
 
@@ -256,39 +285,15 @@ def _changed(bench: _Bench, mode: int, period: int, pieces: int) -> int | None:
         return None
     orders = bench.orders.copy()
     orders[mode, period] = pieces
-    return bench.dearer(orders)
+    return bench.instead.dearer(orders)
 
 
 def _alternative(bench: _Bench, mode: int, period: int) -> Alternative | None:
-    """Search without the offer of a line: from its pieces moved to each other offer, and a few branches on."""
-    modes = bench.part.problem.modes
-    barred = modes.offer == modes.offer[mode]
-    search = Tree(bench.relaxation, barred, bench.tree.root)
-    search.try_orders(np.where(barred[:, None], 0, bench.orders))
-    for other in np.flatnonzero(~barred & bench.given.open[:, period]).tolist():
-        search.try_orders(_moved(bench, barred, mode, period, other))
-    for _ in range(_BRANCHES):
-        if search.settled:
-            break
-        search.step()
-    if not np.isfinite(search.best):
+    found = bench.instead.without(mode, period)
+    if found is None:
         return None
-    orders = search.orders()
-    instead, at = np.nonzero(orders)
-    return Alternative(round(search.best - bench.cost), bench.part.modes[instead], at, orders[instead, at])
-
-
-def _moved(bench: _Bench, barred: Flags, mode: int, period: int, other: int) -> Ints:
-    """The item's orders with those of the barred modes left out, but for the line's own pieces, given to another mode."""
-    modes = bench.part.problem.modes
-    orders = np.where(barred[:, None], 0, bench.orders)
-    multiple, most = int(modes.multiple[other]), int(modes.maximum[other])
-    wanted = max(int(bench.orders[mode, period]), int(modes.moq[other]))
-    pieces = -(-wanted // multiple) * multiple
-    orders[other, period] = max(
-        int(orders[other, period]), pieces if most < 0 else min(pieces, most // multiple * multiple)
-    )
-    return orders
+    other, at = np.nonzero(found.orders)
+    return Alternative(found.extra, other.astype(np.int64), at.astype(np.int64), found.orders[other, at])
 
 
 def _grid(problem: Problem, plan: Plan) -> Ints:

@@ -285,15 +285,12 @@ def _earliest(problem: Problem) -> Ints:
     for t in range(periods - 1, -1, -1):
         found[:, :, t] = found[:, :, t + 1]
         leaves = np.flatnonzero((lanes.arrival[:, t] >= 0) & (lanes.arrival[:, t] < periods))
-        for lane in leaves[lanes.to_region[leaves] >= 0]:
-            cell = (lanes.origin[lane], lanes.to_region[lane], t)
-            found[cell] = min(found[cell], lanes.arrival[lane, t])
-        moves = leaves[lanes.to_warehouse[leaves] >= 0]
+        doors, moves = leaves[lanes.to_region[leaves] >= 0], leaves[lanes.to_warehouse[leaves] >= 0]
+        np.minimum.at(found[:, :, t], (lanes.origin[doors], lanes.to_region[doors]), lanes.arrival[doors, t])
         for _ in range(size["W"]):
             before = found[:, :, t].copy()
-            for lane in moves:
-                w = lanes.origin[lane]
-                found[w, :, t] = np.minimum(found[w, :, t], found[lanes.to_warehouse[lane], :, lanes.arrival[lane, t]])
+            onward = found[lanes.to_warehouse[moves], :, lanes.arrival[moves, t]]
+            np.minimum.at(found[:, :, t], lanes.origin[moves], onward)
             if (before == found[:, :, t]).all():
                 break
     return found[:, :, :periods].copy()

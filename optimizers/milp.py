@@ -84,7 +84,10 @@ class Arrays:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What the solver found: values are None when it found no feasible point within its limits."""
+    """What the solver found: values are None when it found no feasible point within its limits.
+
+    seconds : wall time of the solver alone, without handing the model over.
+    """
 
     values: Floats | None
     objective: float
@@ -92,6 +95,7 @@ class Outcome:
     proven: bool
     nodes: int
     row_prices: Floats | None
+    seconds: float = 0.0
 
 
 def solve_integer(
@@ -134,9 +138,12 @@ def solve_integer(
 
 
 def solve_linear(
-    program: Arrays, solver: str, *, tolerance: float | None = None, seconds: float | None = None
+    program: Arrays, solver: str, *, tolerance: float | None = None, seconds: float | None = None, threads: int = 1
 ) -> Outcome:
-    """Solve the linear relaxation with `glop` (exact vertices and duals) or `pdlp` (first order, to `tolerance`)."""
+    """Solve the linear relaxation with `glop` (exact vertices and duals) or `pdlp` (first order, to `tolerance`).
+
+    threads : of `pdlp` alone.
+    """
     from ortools.math_opt.python import mathopt
 
     proto = _proto(program)
@@ -147,6 +154,7 @@ def solve_linear(
         criteria = parameters.pdlp.termination_criteria.simple_optimality_criteria
         criteria.eps_optimal_relative = tolerance
         criteria.eps_optimal_absolute = tolerance
+    parameters.pdlp.num_threads = threads
     kind = {"glop": mathopt.SolverType.GLOP, "pdlp": mathopt.SolverType.PDLP}[solver]
     result = mathopt.solve(model, kind, params=parameters)
     return _outcome(result, mathopt, model)
@@ -263,11 +271,11 @@ def _proto(program: Arrays) -> Any:
 def _outcome(result: Any, mathopt: Any, model: Any) -> Outcome:
     proven = result.termination.reason == mathopt.TerminationReason.OPTIMAL
     bound = float(result.termination.objective_bounds.dual_bound)
-    nodes = int(result.solve_stats.node_count)
+    nodes, seconds = int(result.solve_stats.node_count), result.solve_stats.solve_time.total_seconds()
     if not result.has_primal_feasible_solution():
-        return Outcome(None, np.inf, bound, False, nodes, None)
+        return Outcome(None, np.inf, bound, False, nodes, None, seconds)
     values = np.array(result.variable_values(model.variables()), dtype=float)
     duals = None
     if result.has_dual_feasible_solution():
         duals = np.array(result.dual_values(model.linear_constraints()), dtype=float)
-    return Outcome(values, float(result.objective_value()), bound, proven, nodes, duals)
+    return Outcome(values, float(result.objective_value()), bound, proven, nodes, duals, seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from optimizers import positions as at
+from optimizers.columns import Flag
 from optimizers.coordination import Coordination
 from optimizers.exchange import exchange_items
 from optimizers.given import decided
@@ -129,13 +130,15 @@ def improve_round(state: Coordination, rates: Rates, items: Ints) -> None:
 def _opening(state: Coordination, book: Book) -> float:
     """Opening cost of the warehouses the plan uses."""
     price = state.problem.places.opening_cost
-    if not price.any():
-        return 0.0
+    return float(price[used_places(state, book)].sum()) if price.any() else 0.0
+
+
+def used_places(state: Coordination, book: Book) -> Flag:
+    """Warehouses (W,) that the plan uses."""
     lay = state.lay
-    rows = rows_in_force(book)
-    lanes = np.unique(book.row[at.B_LANE, rows])
+    lanes = np.unique(book.row[at.B_LANE, rows_in_force(book)])
     lanes = lanes[lanes >= 0]
-    used = np.zeros(len(price), dtype=bool)
+    used = np.zeros(state.problem.sizes["W"], dtype=bool)
     used[lay.lane_origin[lanes]] = True
     to = lay.lane_to[lanes]
     used[to[to >= 0]] = True
@@ -143,4 +146,4 @@ def _opening(state: Coordination, book: Book) -> float:
     used[lay.hub[owner]] = True
     given = (decided(state.problem).pieces > 0).any(axis=1)
     used[lay.hub[state.problem.mode_item[given]]] = True
-    return float(price[used].sum())
+    return used

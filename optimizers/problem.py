@@ -88,7 +88,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         """Complete every table and refuse what cannot be right."""
-        sizes = self.sizes
+        sizes = self._lengths
         for axis, what in (
             ("T", "time.boundaries"),
             ("N", "goods.receiving"),
@@ -111,6 +111,10 @@ class Problem:
     @property
     def sizes(self) -> dict[str, int]:
         """Length of each axis by its letter."""
+        return dict(self._lengths)
+
+    @cached_property
+    def _lengths(self) -> dict[str, int]:
         found = {axis: _length(self, name) for name, axis in _ROWS if axis in "NWSGOMLKC"}
         periods = max(_length(self, "time") - 1, 0)
         return {**found, "T": periods, "R": int(self.regions), "B": _buckets(self.time, periods)}

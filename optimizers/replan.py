@@ -20,7 +20,7 @@ from optimizers.params import Params
 from optimizers.problem import Problem
 from optimizers.restrict import Taken, joined, restrict
 from optimizers.sequence import Found, in_turn
-from optimizers.solution import Ints, Plan, Solution, StopReason
+from optimizers.solution import Ints, Plan, Prices, Solution, StopReason
 from optimizers.verify import Fault, audit
 
 ROUNDS: Final = 3
@@ -33,6 +33,7 @@ def replan(
     items: Ints,
     params: Params | None = None,
     *,
+    prices: Prices | None = None,
     cancel: Callable[[], bool] = never,
     clock: Callable[[], float] = time.monotonic,
 ) -> Solution:
@@ -42,6 +43,8 @@ def replan(
     ----------
     previous : the last plan in the numbers of this problem.
     items : items whose facts changed. Items whose old lines break a rule now are added to them.
+    prices : shadow prices of the last plan: each item is planned by its program under them, in milliseconds. None = by
+        the exact model.
 
     Returns
     -------
@@ -53,27 +56,29 @@ def replan(
     changed = np.unique(np.asarray(items, dtype=np.int64))
     everything = np.arange(problem.sizes["N"])
     for _ in range(ROUNDS):
-        found = _solve(problem, previous, changed, params, budget)
+        found = _solve(problem, previous, changed, params, budget, prices)
         faults = audit(problem, found.plan).faults
         if not faults:
             break
         culprits = np.setdiff1d(_culprits(problem, found.plan, faults), changed)
         changed = np.union1d(changed, culprits) if len(culprits) else everything
     else:
-        found = _solve(problem, previous, everything, params, budget)
+        found = _solve(problem, previous, everything, params, budget, prices)
     return checked(problem, found, budget)
 
 
-def _solve(problem: Problem, previous: Plan, changed: Ints, params: Params, budget: Budget) -> Found:
+def _solve(
+    problem: Problem, previous: Plan, changed: Ints, params: Params, budget: Budget, prices: Prices | None
+) -> Found:
     plans, base = [], Taken.nothing(problem)
     if len(changed) < problem.sizes["N"]:
         kept = restrict(problem, np.setdiff1d(np.arange(problem.sizes["N"]), changed))
         plans.append(kept.lift(kept.lower(previous)))
         base = Taken.by(problem, plans[0])
     parts = [restrict(problem, np.array([item])) for item in changed]
-    found, nodes, stop = in_turn(problem, parts, base, [None] * len(parts), params, budget)
+    found, nodes, stop = in_turn(parts, base, params, budget, prices)
     plans += [part.lift(plan) for part, plan in zip(parts, found, strict=True)]
-    return Found(joined(plans), -np.inf, False, 0, nodes, stop or StopReason.WORK)
+    return Found(joined(plans), -np.inf, False, 0, nodes, stop or StopReason.WORK, prices)
 
 
 def _culprits(problem: Problem, plan: Plan, faults: tuple[Fault, ...]) -> Ints:

@@ -41,13 +41,13 @@ def solve_in_one_piece(problem: Problem, params: Params, budget: Budget) -> Foun
 
 
 def in_turn(
-    problem: Problem, parts: list[Part], base: Taken, wishes: list[Plan | None], params: Params, budget: Budget
+    parts: list[Part], base: Taken, params: Params, budget: Budget, prices: Prices | None = None
 ) -> tuple[list[Plan], int, StopReason | None]:
     """Plan each part beside `base` and the parts before it; parts still to come hold what is given for them.
 
     Parameters
     ----------
-    wishes : a plan of each part to keep where it fits, or None.
+    prices : of what is shared, for the program of one item to plan under; None = the exact model plans each part.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def in_turn(
         rest = replace(
             total.plus(uses[k], -1), waiting=_any(base, uses, k, "waiting"), opened=_any(base, uses, k, "opened")
         )
-        plan, more = _against(part, wishes[k], rest, params, budget)
+        plan, more = _against(part, rest, params, budget, prices)
         nodes += more
         if plan is not None:
             plans[k], uses[k] = plan, Taken.by(part.problem, plan)
@@ -84,9 +84,11 @@ def free_of_others(problem: Problem) -> Taken:
     return replace(nothing, value=rich, opened=np.ones_like(nothing.opened))
 
 
-def _against(part: Part, alone: Plan | None, rest: Taken, params: Params, budget: Budget) -> tuple[Plan | None, int]:
-    if alone is not None and fits(part.problem, alone, rest):
-        return alone, 0
+def _against(part: Part, rest: Taken, params: Params, budget: Budget, prices: Prices | None) -> tuple[Plan | None, int]:
+    if prices is not None:
+        from optimizers.beside import Beside
+
+        return Beside(part.problem, rest, prices).plan(), 0
     exact = _exactly(part.problem, rest, params, budget)
     return exact.plan, exact.nodes
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,19 +60,27 @@ def optimizer(
     features: Annotated[list[str] | None, typer.Option(help="base or all; repeat.")] = None,
     sweeps: Annotated[int, typer.Option(help="Price sweeps at most.", min=1)] = 40,
     peer_skus: Annotated[int, typer.Option(help="Size beside other solvers; 0 = none.", min=0)] = 100,
-    peer_seconds: Annotated[float, typer.Option(help="Time of each solver there.", min=1.0)] = 60.0,
+    peer_seconds: Annotated[float, typer.Option(help="Time of each solver there.", min=1.0)] = 20.0,
+    peer: Annotated[list[str] | None, typer.Option(help="highs, cp-sat or cbc; repeat. Default: all.")] = None,
     second_core: Annotated[bool, typer.Option(help="Each size on one thread as well.")] = False,
-    replans: Annotated[int, typer.Option(help="Spikes to plan again; 0 = none.", min=0)] = 5,
+    replans: Annotated[int, typer.Option(help="Spikes to plan again; 0 = none.", min=0)] = 100,
     json: Json = False,
 ) -> None:
-    """Plan large problems: first plan, time to a certified gap, memory, re-plans, beside OR-Tools' solvers."""
+    """Plan large problems: first plan, time to a certified gap, memory, re-plans, beside OR-Tools' solvers.
+
+    Each row goes to standard error as soon as it is measured, all of them to standard output at the end.
+    """
     from supplychain.cli.bench import optimizer as bench
 
-    rows = bench.run(
-        skus or (1_000,), seeds, tightness or (1.05, 1.25, 1.6), features or ("base", "all"), replans=replans,
-        sweeps=sweeps, peer_skus=peer_skus, peer_seconds=peer_seconds, second_core=second_core,
-    )  # fmt: skip
-    _shown([dict(row) for row in rows], "Optimizer", json=json)
+    rows: Rows = []
+    for row in bench.run(
+        skus or (1_000,), seeds, tightness or (1.25,), _known(features or ["base", "all"], ("base", "all")),
+        replans=replans, sweeps=sweeps, peer_skus=peer_skus, peer_seconds=peer_seconds,
+        peers=_known(peer or [*bench.PEERS], bench.PEERS), second_core=second_core,
+    ):  # fmt: skip
+        typer.echo(dumps(row), err=True)
+        rows.append(row)
+    _shown(rows, "Optimizer", json=json)
 
 
 @app.command()

@@ -1,0 +1,194 @@
+"""One item under kept prices, beside what the rest of a plan takes: its plan, and what it would cost with other orders.
+
+The whole plan is not solved again: prices of shared limits stay, what the others use is posted, and the item's program runs
+a few times, each in well under a millisecond. Plans are made at several levels of the prices and the cheapest stays, since
+kept prices tell what capacity is worth to all while here only what is left counts.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from optimizers import positions as at
+from optimizers.booking import read_book
+from optimizers.budget import Budget
+from optimizers.coordination import coordinate, scaled
+from optimizers.given import decided
+from optimizers.layout import Tables
+from optimizers.params import Params
+from optimizers.plans import used_places
+from optimizers.posting import Ledgers, overflow_cost, remove_item
+from optimizers.prices import price_round
+from optimizers.problem import Problem
+from optimizers.restrict import Taken
+from optimizers.rounds import plan_items
+from optimizers.routes import Rates
+from optimizers.scratch import scratch_for
+from optimizers.solution import Ints, Plan, Prices
+
+_LEVELS: Final = (1.0, 0.5, 0.0, 2.0)
+_FEW: Final = 2
+"""Levels tried where some orders are fixed."""
+_TRIES: Final = 24
+"""Changes by one batch that are tried at most."""
+_OWN_ROUNDS: Final = 8
+"""Sweeps that find the item's own prices, of stock in the wrong place and of its service target."""
+
+
+class Beside:
+    """The only item of `problem` beside `rest`, at `prices` of what is shared."""
+
+    def __init__(self, problem: Problem, rest: Taken, prices: Prices) -> None:
+        self._state = coordinate(problem, Params(), Budget(time.monotonic, 0.0, None, lambda: False))
+        state = self._state
+        lay = state.lay
+        # Orders that must stand may be larger than any the program would choose.
+        self._most = lay.cand_high + lay.cand_step
+        state.scratch = [scratch_for(lay._replace(cand_low=self._most))]
+        _post(state.ledgers, rest)
+        self._rest = rest
+        self._before = overflow_cost(state.ledgers)
+        self._given = decided(problem).pieces
+        dear = (problem.places.opening_cost > 0) & ~rest.opened
+        self._shut = [state.closed] + ([dear.astype(np.int64)] if dear.any() else [])
+        cap = np.zeros_like(state.rates.cap)
+        state.rates = state.rates._replace(
+            group=prices.group.ravel(), lane=prices.lane, storage=prices.storage, cap=cap
+        )
+        state.best_rates = state.rates
+        self._find_own_prices()
+        ways = [(scaled(state.best_rates, level), shut) for shut in self._shut for level in _LEVELS]
+        costs = [self._trial(state.tables, *way)[0] for way in ways]
+        order = np.argsort(costs, kind="stable")
+        self._ways = [ways[k] for k in order]
+
+    def plan(self) -> Plan:
+        """The cheapest plan found: the program's, then batch by batch as long as one more or one less is cheaper."""
+        state = self._state
+        cost, placed = self._trial(state.tables, *self._ways[0])
+        orders = self._given.copy()
+        orders[state.lay.cand_mode, state.lay.cand_period] += placed
+        better = self._climb(orders)
+        tables = state.tables
+        if better is not None and better[0] < cost:
+            everywhere = np.ones(orders.shape, dtype=bool)
+            wanted = better[1][state.lay.cand_mode, state.lay.cand_period]
+            tables = self._bound_to(wanted, everywhere[state.lay.cand_mode, state.lay.cand_period], wanted > 0)[0]
+        self._run(tables, *self._ways[0])
+        found = read_book(state)
+        remove_item(tables, 0, state.ledgers, state.book)
+        return found
+
+    def _climb(self, orders: Ints) -> tuple[float, Ints] | None:
+        """Cost and orders after taking changes by one batch that make them cheaper; None when they cannot stand."""
+        everywhere, lay = np.ones(orders.shape, dtype=bool), self._state.lay
+        best, tries = self.cost_with(orders, everywhere), 0
+        if best is None:
+            return None
+        moves = [(c, sign) for c in np.flatnonzero(orders[lay.cand_mode, lay.cand_period]).tolist() for sign in (1, -1)]
+        while moves and tries < _TRIES:
+            c, sign = moves.pop(0)
+            cell = int(lay.cand_mode[c]), int(lay.cand_period[c])
+            pieces = int(best[1][cell]) + sign * int(lay.cand_step[c])
+            if pieces > lay.cand_high[c] or pieces < 0:
+                continue
+            other = best[1].copy()
+            other[cell] = pieces if pieces >= lay.cand_low[c] else 0
+            found, tries = self.cost_with(other, everywhere), tries + 1
+            if found is not None and found[0] < best[0] - 1.0:
+                best = found
+                moves.insert(0, (c, sign))
+        return best
+
+    def cost_with(self, orders: Ints, fixed: npt.NDArray[np.bool_]) -> tuple[float, Ints] | None:
+        """Cost and orders (M, T) when `orders` are kept wherever `fixed`; None when no such plan was found.
+
+        An order that must stand earns more than everything else the item could lose. Prices only decide how pieces travel
+        once all orders are fixed, so one level of them is enough then.
+        """
+        lay = self._state.lay
+        wanted = orders[lay.cand_mode, lay.cand_period]
+        kept = fixed[lay.cand_mode, lay.cand_period]
+        stands = kept & (wanted > 0)
+        if (wanted > self._most)[stands].any():
+            return None
+        tables, reward = self._bound_to(wanted, kept, stands)
+        best: tuple[float, Ints] | None = None
+        for way in self._ways[:1] if fixed.all() else self._ways[:_FEW]:
+            cost, placed = self._trial(tables, *way)
+            if (placed != wanted)[kept].any() or (best is not None and best[0] <= cost):
+                continue
+            best = cost, placed
+        if best is None:
+            return None
+        grid = self._given.copy()
+        grid[lay.cand_mode, lay.cand_period] += best[1]
+        return None if (grid != orders)[fixed].any() else (best[0] + reward * int(stands.sum()), grid)
+
+    def _bound_to(
+        self, wanted: Ints, kept: npt.NDArray[np.bool_], stands: npt.NDArray[np.bool_]
+    ) -> tuple[Tables, float]:
+        lay, tables = self._state.lay, self._state.tables
+        loss = float((lay.line_pieces * lay.line_short).sum() + (wanted * lay.cand_unit).sum())
+        reward = float(np.ceil(10.0 * (loss + float(lay.cand_order.sum()) + 1e4)))
+        cand, money = tables.cand.copy(), tables.cand_money.copy()
+        cand[at.CAND_HIGH, kept] = 0
+        for row in (at.CAND_LOW, at.CAND_HIGH):
+            cand[row, stands] = wanted[stands]
+        money[at.CAND_ORDER, stands] -= reward
+        return tables._replace(cand=cand, cand_money=money), reward
+
+    def _find_own_prices(self) -> None:
+        """Move the prices that belong to the item alone."""
+        state = self._state
+        steps = state.steps
+        group, lane, storage, cap = (np.zeros_like(each) for each in steps[:4])
+        state.steps = Rates(group, lane, storage, cap, steps.lot, steps.service)
+        if len(state.rates.lot) == 0 and not state.limits.service.any():
+            return
+        for _ in range(_OWN_ROUNDS):
+            price_round(state)
+
+    def _trial(self, tables: Tables, rates: Rates, shut: Ints) -> tuple[float, Ints]:
+        """Cost and pieces per candidate of a plan that is taken back at once."""
+        cost = self._run(tables, rates, shut)
+        placed = self._state.book.placed.copy()
+        remove_item(tables, 0, self._state.ledgers, self._state.book)
+        return cost, placed
+
+    def _run(self, tables: Tables, rates: Rates, shut: Ints) -> float:
+        """Plan the item; its plan stays posted. Orders below a supplier's minimum value are barred and planned again."""
+        state, led = self._state, self._state.ledgers
+        led.deals[at.USED_BARRED] = 0
+        while True:
+            state.book.next[0] = 0
+            plan_items(tables, _ONLY, rates, shut, led, state.scratch[0], state.rows, state.book, 0)
+            placed = np.zeros(led.deals.shape[1], dtype=bool)
+            placed[state.lay.cand_deal[state.book.placed > 0]] = True
+            low = placed & (led.deal[at.USED_DEAL] < led.deal[at.USED_DEAL_LEAST])
+            if not low.any():
+                break
+            remove_item(tables, 0, led, state.book)
+            led.deals[at.USED_BARRED, low] = 1
+        cost = float(state.book.cost[0]) + overflow_cost(led) - self._before
+        if len(self._shut) > 1:
+            own = used_places(state, state.book) & ~self._rest.opened
+            cost += float(state.problem.places.opening_cost[own].sum())
+        return cost
+
+
+_ONLY: Final = np.zeros(1, dtype=np.int64)
+
+
+def _post(led: Ledgers, rest: Taken) -> None:
+    """What the others use; storage is kept as the change of volume from one period to the next."""
+    led.group[at.USED_GROUP] += rest.group.ravel()
+    led.lane[at.USED_LANE] += rest.lane
+    led.storage[at.USED_STORAGE] += np.diff(rest.storage, axis=1, prepend=0)
+    led.cap[at.USED_CAP] += rest.caps
+    led.deal[at.USED_DEAL] += rest.value.ravel()
+    led.deals[at.USED_DEALS] += rest.waiting.ravel()
