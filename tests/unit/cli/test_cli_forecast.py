@@ -13,6 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from supplychain.cli.app import app
+from supplychain.cli.forecast_plot import draw
 from supplychain.storage.engine import Database
 from supplychain.storage.store import SqlStore
 from tests.unit.planning.small_trade import open_trade, tune_to
@@ -76,3 +77,22 @@ def test_another_picture_than_png_or_svg_is_refused(folder: Path, tmp_path: Path
     words = ["forecast", "show", "A", "--region", "CN-ZJ", "--plot", str(tmp_path / "a.gif"), "--data-dir", str(folder)]
     refused = CliRunner().invoke(app, words)
     assert "neither .png nor .svg" in str(refused.exception)
+
+
+def test_goods_of_sessions_are_drawn_by_their_slots(tmp_path: Path) -> None:
+    slot = {"starts_at": 1_700_000_000_000, "planned": "pitch x3", "mean": 5.0, "q10": 2.0, "q50": 4.0, "q90": 9.0}
+    report: dict[str, Any] = {
+        "sku": "A",
+        "region": "CN-ZJ",
+        "model": None,
+        "method": "sessions",
+        "degraded": "",
+        "days": [],
+    }
+    pictures = []
+    for name, slots in (("one", [slot]), ("two", [slot, {**slot, "mean": 50.0}])):
+        draw({**report, "slots": slots}, tmp_path / f"{name}.svg")
+        pictures.append((tmp_path / f"{name}.svg").read_text())
+    assert all(picture.startswith("<?xml") for picture in pictures)
+    assert "pieces per slot, gross" in pictures[0]
+    assert pictures[0] != pictures[1]
