@@ -14,6 +14,7 @@ from supplychain.cli.output import Json, moment, pairs, screen, show_json, table
 from supplychain.cli.tuning import Sets, changes
 from supplychain.domain.errors import NotFoundError
 from supplychain.planning import judge_forecast, learn
+from supplychain.planning.judge_sessions import session_scores
 from supplychain.processes.wiring import calendar
 
 app = typer.Typer(help="Forecasts of the shelf: what they say, why, and how good they are.", no_args_is_help=True)
@@ -70,14 +71,10 @@ def _show_report(report: dict[str, Any]) -> None:
         table(
             "Gross pieces by slot of the sessions ahead", ("session", "from", "planned", "by", *ends), shown, right=ends
         )
-    effects = report["components"].get("effects", {})
-    if effects:
-        shown = [(name, f"{values[0]:+.3f}") for name, values in effects.items()]
-        table(
-            f"First day of {report['components']['aggregate']}: trend in pieces, effects on it",
-            ("part", "value"),
-            shown,
-        )
+    for parts in (report["components"], report["components_region"]):
+        shown = [(name, f"{values[0]:+.3f}") for name, values in parts.get("effects", {}).items()]
+        if shown:
+            table(f"First day of {parts['aggregate']}: trend in pieces, effects on it", ("part", "value"), shown)
     if report["drivers"]:
         shown = [(row["feature"], f"{row['pieces']:+.2f}") for row in report["drivers"]]
         table("What moves the median of the first day", ("feature", "pieces"), shown)
@@ -95,14 +92,22 @@ def _scores(rows: list[dict[str, Any]], title: str) -> None:
 
 
 @app.command()
-def measured(config: Config = None, data_dir: DataDir = None, json: Json = False) -> None:
-    """Show how true the forecasts in use came: coverage, bias and error per segment, last four weeks."""
+def measured(
+    sessions: Annotated[bool, typer.Option("--sessions", help="Judge the rest of finished sessions instead.")] = False,
+    config: Config = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Show how true the forecasts in use came: coverage, bias and error per segment, last four weeks.
+
+    With --sessions: what the forecasts at 10, 25, 50 and 75 % of a session said of its rest.
+    """
     with opened(config, data_dir) as services:
-        rows = judge_forecast.measured(services.store)
+        rows = session_scores(services.store) if sessions else judge_forecast.measured(services.store)
     if json:
         show_json(rows)
     else:
-        _scores(rows, "Measured against finished days")
+        _scores(rows, f"Measured against finished {'sessions' if sessions else 'days'}")
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""`supplychain plan`: list, show, approve, reject, edit, release, cancel, run."""
+"""`supplychain plan`: list, show, approve, reject, edit, release, cancel, run, relax."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import typer
 
 from supplychain.bootstrap import Services, wall_now
 from supplychain.cli.context import ActorName, Config, DataDir, Reason, actor, opened
-from supplychain.cli.output import Json, moment, money, pairs, screen, show_json, table
+from supplychain.cli.output import Json, bar, moment, money, pairs, screen, show_json, table
 from supplychain.domain.errors import ConflictError
 from supplychain.domain.plan import PlanLine
 from supplychain.planning import cancel as cancelling
@@ -17,9 +17,10 @@ from supplychain.planning import request, review
 from supplychain.planning.ports import PlanFilter
 from supplychain.planning.present import line_document
 from supplychain.planning.propose import propose
+from supplychain.planning.relief import what_would_help
 from supplychain.planning.shortages import KINDS, shortages_by_item
 
-app = typer.Typer(help="Plans: look, approve, reject, edit, release, cancel, run.", no_args_is_help=True)
+app = typer.Typer(help="Plans: look, approve, reject, edit, release, cancel, run, relax.", no_args_is_help=True)
 PlanId = Annotated[str, typer.Argument(help="Plan id, or its beginning.")]
 Lines = Annotated[
     list[str] | None, typer.Option("--line", help="Only these lines; repeat. All open ones when left out.")
@@ -250,6 +251,38 @@ def run(
         screen.print(f"plan [bold]{outcome.plan}[/] {'made' if outcome.new else 'found: unchanged input'}")
     else:
         screen.print(outcome.note)
+
+
+@app.command()
+def relax(
+    sku: Annotated[list[str], typer.Argument(help="Plan the groups of these SKUs.")],
+    config: Config = None,
+    data_dir: DataDir = None,
+    json: Json = False,
+) -> None:
+    """Say what would help: lift each limit of a group alone, plan again, and rank what that brings; nothing is changed."""
+    with opened(config, data_dir) as services, bar("limits") as shown:
+        found = what_would_help(services.store, sku, shown)
+    if json:
+        show_json(found)
+        return
+    missing = f"{found['short']:,} pieces short, safety included" if found["short"] else "nothing short"
+    screen.print(f"plan of {', '.join(found['groups'])}: {money(found['cost_minor'])}, {missing}")
+    table(
+        f"Without one of {found['tried']} limits",
+        ("limit", "where", "saves", "pieces", "note"),
+        [
+            (
+                row["limit"],
+                row["where"],
+                money(row["gain_minor"]),
+                f"{row['pieces']:+,}",
+                "" if row["certain"] else "no more than the gap of the plan",
+            )
+            for row in found["reliefs"]
+        ],
+        right=("saves", "pieces"),
+    )
 
 
 def _full(services: Services, plan: str, lines: list[str] | None) -> list[str] | None:

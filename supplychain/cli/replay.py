@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,13 +19,15 @@ from supplychain import telemetry
 from supplychain.bootstrap import Services, build
 from supplychain.cli.context import Config, settings_of
 from supplychain.cli.demo import free_port, fresh
-from supplychain.cli.output import Json, errors, moment, pairs, screen, show_json
+from supplychain.cli.output import Json, errors, moment, pairs, screen, show_json, table
 from supplychain.cli.setup import prepare, read_network
+from supplychain.cli.tuning import Sets, changes
 from supplychain.domain.errors import InvalidInputError, NotFoundError, UnavailableError
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Tuning, parse
 from supplychain.domain.units import MINUTE, SECOND, parse_iso
 from supplychain.messages.step import Step
+from supplychain.planning.judge_sessions import session_scores
 from supplychain.platforms.events import RecordedEvents
 from supplychain.platforms.retail import RetailReplay, countries_of
 from supplychain.platforms.retail_lines import ZONE, read_lines
@@ -35,6 +37,7 @@ from supplychain.processes.config_files import config_file
 from supplychain.processes.parent import Parent
 from supplychain.settings import Settings
 
+_AFTER_STEPS = 12  # steps of business time that are played after the last event
 _ROLES = ("broker", "streams", "plan", "dispatch", "jobs", "web", "partner")
 
 
@@ -65,6 +68,8 @@ def replay(
     speed: Annotated[str, typer.Option(help="max, or business seconds per second.")] = "max",
     since: Annotated[str | None, typer.Option("--from", help="First moment: a date or ISO time.")] = None,
     until: Annotated[str | None, typer.Option("--to", help="Moment to stop before.")] = None,
+    tuning: Annotated[Path | None, typer.Option(help="TOML with tuning values to try.")] = None,
+    sets: Sets = None,
     seed: Annotated[int, typer.Option(help="Seed of the generated supply network and its partners.", min=0)] = 7,
     network: Annotated[
         Path | None, typer.Option(help="Network files for recorded events; the sample when left out.")
@@ -75,9 +80,13 @@ def replay(
     config: Config = None,
     json: Json = False,
 ) -> None:
-    """Replay a recording through streams, planning, suppliers and warehouses, and print the accounting."""
+    """Replay a recording through streams, planning, suppliers and warehouses: print the accounting and how true session forecasts came.
+
+    With --tuning or --set it is a preview: replay with and without, and compare.
+    """
     pace = _pace(speed)
     source = _source(kind, file, since, until, seed, network)
+    source = replace(source, tuning=parse(changes(tuning, sets), source.tuning))
     with tempfile.TemporaryDirectory(prefix="supplychain-replay-") as spare:
         where = data_dir or Path(spare) / "data"
         settings = _settings(settings_of(config, None), where, seed, source.starts_at)
@@ -91,9 +100,13 @@ def replay(
     if json:
         show_json(summary)
     else:
-        pairs("\n[bold]Replay[/]", {name: value for name, value in summary.items() if not isinstance(value, dict)})
+        pairs(
+            "\n[bold]Replay[/]", {name: value for name, value in summary.items() if not isinstance(value, dict | list)}
+        )
         for name in ("excluded_by_reason", "dead_letters_by_reason", "spike_to_plan_seconds"):
             pairs(name, summary[name])
+        rows = [tuple(f"{v:.3f}" if isinstance(v, float) else v for v in row.values()) for row in summary["sessions"]]
+        table("Forecasts of the rest of sessions, by time elapsed", list((summary["sessions"] or [{}])[0]), rows)
 
 
 def _pace(speed: str) -> float | None:
@@ -196,7 +209,8 @@ def _run(source: Source, settings: Settings, pace: float | None, *, quiet: bool)
         parent.wait(lambda: _up(settings), "web and partner")
         began = time.monotonic()
         _play(services, source, pace, quiet=quiet)
-        return _accounted(services.board.summary(), source, time.monotonic() - began)
+        summary = _accounted(services.board.summary(), source, time.monotonic() - began)
+        return {**summary, "sessions": session_scores(services.store, source.ends_at + _AFTER_STEPS * source.step_ms)}
     finally:
         parent.stop()
         services.close()
@@ -217,7 +231,9 @@ def _play(services: Services, source: Source, pace: float | None, *, quiet: bool
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=errors if quiet else screen, disable=quiet) as bar:
-        task = bar.add_task("replay", total=source.ends_at - source.starts_at + 12 * source.step_ms, records=0)
+        task = bar.add_task(
+            "replay", total=source.ends_at - source.starts_at + _AFTER_STEPS * source.step_ms, records=0
+        )
 
         def report(progress: driving.Progress) -> None:
             bar.update(

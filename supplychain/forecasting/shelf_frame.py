@@ -7,7 +7,7 @@ of its own, so that nothing is lost, and is subtracted here.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -45,6 +45,20 @@ def place_of(key: str) -> tuple[str, str]:
     """
     sku, _, region = key.partition(SEPARATOR)
     return sku, region
+
+
+def region_of(key: str) -> str:
+    """Name of the aggregate over all SKUs of a series' region.
+
+    >>> region_of(key_of("A", "CN-ZJ"))
+    'region:CN-ZJ'
+    """
+    return f"region:{place_of(key)[1]}"
+
+
+def by_region(frame: DailyFrame) -> DailyFrame:
+    """Return the frame with regions as its groups."""
+    return replace(frame, group=tuple(region_of(key) for key in frame.keys))
 
 
 def shelf_frame(rows: History, goods: Mapping[str, Goods], regions: Sequence[str]) -> tuple[DailyFrame, Ints] | None:

@@ -15,7 +15,7 @@ import numpy as np
 from supplychain.domain.forecast import RegionOutlook
 from supplychain.forecasting.backtest import Score, Verdict
 from supplychain.forecasting.baselines import Forecaster
-from supplychain.forecasting.coherence import reconciled
+from supplychain.forecasting.coherence import memberships, reconciled
 from supplychain.forecasting.cold_start import like_others
 from supplychain.forecasting.frames import DailyFrame, Floats, Ints
 from supplychain.forecasting.intervals import volume_segments
@@ -26,7 +26,7 @@ from supplychain.forecasting.prior import PriorSettings
 from supplychain.forecasting.prior_record import FittedPrior
 from supplychain.forecasting.refit import Candidate, Refit, compare, outlook, refit_items
 from supplychain.forecasting.shares import SHARES, SharedOut, interval, outlook_of, shared_out
-from supplychain.forecasting.shelf_frame import Goods, place_of
+from supplychain.forecasting.shelf_frame import Goods, by_region, place_of
 from supplychain.forecasting.trade_calendar import TradeCalendar
 
 ITEMS = "items"
@@ -174,19 +174,19 @@ def _coherent(
     priors: Mapping[str, FittedPrior],
     calendar: TradeCalendar,
 ) -> Floats:
-    """Bring the means of each day in line with the priors of their groups; a degraded prior moves nothing."""
+    """Bring the means of each day in line with the priors of categories and regions; a degraded prior moves nothing."""
     days = frame.first_day + frame.pieces.shape[1] + np.arange(mean.shape[1])
     effects = calendar.effects(days)
-    names = sorted(set(frame.group))
-    place = {name: i for i, name in enumerate(names)}
-    group = np.array([place[name] for name in frame.group], dtype=np.int64)
+    trusted = [prior for _, prior in sorted(priors.items()) if not prior.degraded]
+    if not trusted:
+        return mean
+    members = memberships([prior.key for prior in trusted], frame.group, by_region(frame).group)
+    told = [prior.predict(days, effects) for prior in trusted]
     out = mean.copy()
-    told = [priors[name].predict(days, effects) for name in names]
     for day in range(mean.shape[1]):
-        sums = np.bincount(group, mean[:, day], len(names))
-        trusted = np.array([not priors[name].degraded for name in names])
+        sums = members @ mean[:, day]
         whole = np.array([forecast.mean[day] for forecast in told])
-        whole = np.where(trusted, np.clip(whole, sums / FURTHEST_FACTOR, sums * FURTHEST_FACTOR), sums)
         unsure = np.array([forecast.variance[day] for forecast in told])
-        out[:, day], _ = reconciled(mean[:, day], variance[:, day], group, whole, unsure)
+        whole = np.clip(whole, sums / FURTHEST_FACTOR, sums * FURTHEST_FACTOR)
+        out[:, day], _ = reconciled(mean[:, day], variance[:, day], members, whole, unsure)
     return out

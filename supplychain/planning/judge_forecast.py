@@ -19,7 +19,7 @@ from supplychain.forecasting.explain import data_gaps
 from supplychain.forecasting.frames import DailyFrame
 from supplychain.forecasting.items import drivers
 from supplychain.forecasting.refit import compare, outlook
-from supplychain.forecasting.shelf_frame import key_of
+from supplychain.forecasting.shelf_frame import key_of, region_of
 from supplychain.forecasting.shelf_learning import ITEMS, forecaster, largest_rows, origins_of
 from supplychain.forecasting.trade_calendar import TradeCalendar, date_of
 from supplychain.planning.learn import learning_frame, shelf_settings
@@ -76,6 +76,7 @@ def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[s
         "days": _day_rows(days, mine),
         "recent": _recent(frame, key_of(sku, region)),
         "components": _components(body, category, found, calendar),
+        "components_region": _components(body, region_of(key_of(sku, region)), found, calendar),
         "drivers": _drivers(body, frame, key_of(sku, region), calendar) if found.method == ITEMS else [],
         "show": _show_effects(catalogue, sku),
         "slots": ahead,
@@ -108,6 +109,7 @@ def _of_sessions(catalogue: Catalogue, sku: str, region: str, slots: list[dict[s
         "degraded": "",
         **empty,
         "components": {},
+        "components_region": {},
         "show": _show_effects(catalogue, sku),
         "slots": slots,
         "segment": "live exclusive",
@@ -224,16 +226,16 @@ def _recent(frame: DailyFrame | None, key: str) -> list[dict[str, Any]]:
     ]
 
 
-def _components(body: ModelBody, category: str, forecast: ShelfForecast, calendar: TradeCalendar) -> dict[str, Any]:
+def _components(body: ModelBody, aggregate: str, forecast: ShelfForecast, calendar: TradeCalendar) -> dict[str, Any]:
     """Trend in pieces and relative effects of week, holidays and campaigns of the aggregate, per day."""
-    prior = body.priors().get(category)
+    prior = body.priors().get(aggregate)
     if prior is None:
         return {}
     length = max((len(outlook.mean) for outlook in forecast.regions.values()), default=0)
     days = np.arange(forecast.first_day, forecast.first_day + length)
     parts = prior.predict(days, calendar.effects(days)).components
     return {
-        "aggregate": category,
+        "aggregate": aggregate,
         "method": prior.method,
         "degraded": prior.degraded,
         "effects": {name: [round(float(value), 4) for value in values] for name, values in parts.items()},

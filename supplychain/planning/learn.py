@@ -1,6 +1,6 @@
 """The nightly refit: finished days in, priors on aggregates, the item model on top, forecasts of the shelf out.
 
-Aggregates are categories: a few dozen Prophet fits with holidays and campaigns, each in a worker of its own. The item model and the
+Aggregates are categories and regions: a few dozen Prophet fits with holidays and campaigns, each in a worker of its own. The item model and the
 comparison of champion and challenger run in one worker. No transaction is open meanwhile.
 """
 
@@ -20,7 +20,7 @@ from supplychain.forecasting.prior import AggregateSeries, PriorSettings, fit_pr
 from supplychain.forecasting.prior_record import FittedPrior
 from supplychain.forecasting.refit import aggregates
 from supplychain.forecasting.shares import SHARES
-from supplychain.forecasting.shelf_frame import Goods, shelf_frame
+from supplychain.forecasting.shelf_frame import Goods, by_region, shelf_frame
 from supplychain.forecasting.shelf_learning import Learned, ShelfSettings, learn_shelf
 from supplychain.forecasting.trade_calendar import TradeCalendar, date_of
 from supplychain.planning.finished_days import take_in
@@ -66,7 +66,8 @@ def refit(
     frame, known_from = found
     champion = decode_model(stored[1]).method if stored else SHARES
     settings = shelf_settings(tuning.forecast, champion)
-    priors = fit_aggregates(compute, aggregates(frame, calendar), settings.prior, fits_at_once)
+    batch = [*aggregates(frame, calendar), *aggregates(by_region(frame), calendar)]
+    priors = fit_aggregates(compute, batch, settings.prior, fits_at_once)
     goods = goods_of(catalogue)
     learned = compute.run(
         learn_shelf, frame, known_from, goods, priors, calendar, settings, deadline_seconds=_SHELF_SECONDS

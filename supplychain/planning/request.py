@@ -212,7 +212,7 @@ def ask(store: Store, *, groups: Sequence[str] | None, actor: Actor, reason: str
         cut = tx.signals.planned_through()
         if cut is None:
             raise ConflictError("no business time yet: no partition has been read", way_out="start `supplychain serve`")
-        chosen = sorted({_group(catalogue, name) for name in groups} if groups else set(catalogue.groups))
+        chosen = sorted({group_of(catalogue, name) for name in groups} if groups else set(catalogue.groups))
         request = PlanRequest(
             derive("request", "manual", cut, wall(), *chosen), cut, tuple(chosen), (f"manual: {reason or actor.name}",)
         )
@@ -229,7 +229,8 @@ def ask(store: Store, *, groups: Sequence[str] | None, actor: Actor, reason: str
         return request
 
 
-def _group(catalogue: Catalogue, name: str) -> str:
+def group_of(catalogue: Catalogue, name: str) -> str:
+    """Return the planning group of a SKU; raises `NotFoundError` for one that is unknown."""
     if name not in catalogue.group_of:
         raise NotFoundError(f"unknown SKU {name!r}", way_out="`supplychain network show` lists them", sku=name)
     return catalogue.group_of[name]

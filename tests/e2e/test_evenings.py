@@ -52,3 +52,5 @@ def test_a_kept_evening_is_replayed_with_every_event_in_one_bucket(tmp_path: Pat
     assert replayed["events_in"] == kept["sales.v1"]
     assert replayed["engagement_events"] == kept["engagement.v1"]
     assert replayed["plans"] > 0
+    assert [row["elapsed"] for row in replayed["sessions"]] == [0.1, 0.25, 0.5, 0.75]
+    assert all(row["wql"] > 0.0 and 0.0 < row["coverage80"] <= 1.0 for row in replayed["sessions"])

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from supplychain.forecasting.coherence import reconciled
+from supplychain.forecasting.coherence import memberships, reconciled
 from supplychain.forecasting.frames import daily_frame
 from supplychain.forecasting.item_record import ItemForecast, ItemModel, ItemSettings
 from supplychain.forecasting.items import fit_items, predict_items
@@ -94,7 +94,8 @@ def test_reconciled_parts_are_not_negative_and_add_up(
 ) -> None:
     means, variances, group = (np.array(column) for column in zip(*parts, strict=True))
     aggregate, spread = (np.array(column) for column in zip(*wholes, strict=True))
-    moved, total = reconciled(means, variances, group.astype(np.int64), aggregate, spread)
+    members = memberships(["0", "1", "2"], [str(int(one)) for one in group])
+    moved, total = reconciled(means, variances, members, aggregate, spread)
     assert np.all(moved >= 0)
     assert np.all(np.isfinite(moved))
     np.testing.assert_allclose(np.bincount(group.astype(np.int64), moved, 3), total)

@@ -17,7 +17,7 @@ from supplychain.forecasting.newcomers import learn_pools, pool_names
 from supplychain.forecasting.prior import PriorSettings, fit_priors
 from supplychain.forecasting.refit import aggregates
 from supplychain.forecasting.shares import SHARES
-from supplychain.forecasting.shelf_frame import Goods, shelf_frame
+from supplychain.forecasting.shelf_frame import Goods, by_region, shelf_frame
 from supplychain.forecasting.shelf_learning import ITEMS, ShelfSettings, learn_shelf
 from supplychain.forecasting.trade_calendar import TradeCalendar
 
@@ -63,7 +63,8 @@ def outlooks(rows: Rows, method: str) -> Mapping[str, Mapping[str, RegionOutlook
     if found is None:
         return {}
     chosen = replace(SETTINGS, champion=method)
-    priors = {prior.key: prior for prior in fit_priors(aggregates(found[0], CALENDAR), chosen.prior)}
+    batch = [*aggregates(found[0], CALENDAR), *aggregates(by_region(found[0]), CALENDAR)]
+    priors = {prior.key: prior for prior in fit_priors(batch, chosen.prior)}
     return learn_shelf(*found, GOODS, priors, CALENDAR, chosen).outlooks
 
 

@@ -136,6 +136,15 @@ class SqlWorld:
         )
         return [SoldMinute(row.sku, int(row.minute), *(int(getattr(row, name)) for name in names)) for row in rows]
 
+    def gross(self, session: str) -> dict[tuple[str, str], int]:
+        """Return the gross pieces that a session sold, by SKU and region."""
+        rows = self._connection.execute(
+            select(windows.c.sku, windows.c.region, func.sum(windows.c.gross).label("gross"))
+            .where(windows.c.session == session)
+            .group_by(windows.c.sku, windows.c.region)
+        )
+        return {(row.sku, row.region): int(row.gross) for row in rows}
+
     def viewers(self, room: str, start: int, end: int) -> list[tuple[int, float]]:
         """Return the mean viewers of a room in each minute of [start, end) that was sampled."""
         minute = audience.c.bin_start - audience.c.bin_start % MINUTE

@@ -65,6 +65,7 @@ def test_from_history_to_a_picture_and_back(folder: Path, tmp_path: Path) -> Non
     tried = said(folder, "backtest", "--tuning", tuning, "--origins", 1, "--series", 4)
     assert [row["name"] for row in tried["changes"]] == ["forecast.min_history_days"]
     assert said(folder, "measured") == []
+    assert said(folder, "measured", "--sessions") == []
     said(folder, "rollback", 1, "--reason", "nothing newer is better")
     assert [row["active"] for row in said(folder, "models")] == [True]
     for words in (("show", "A", "--region", "CN-ZJ"), ("models",), ("measured",)):

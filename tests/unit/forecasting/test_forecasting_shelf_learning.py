@@ -13,7 +13,7 @@ from supplychain.forecasting.item_record import ItemSettings
 from supplychain.forecasting.prior import PriorSettings, fit_priors
 from supplychain.forecasting.refit import aggregates
 from supplychain.forecasting.shares import SHARES
-from supplychain.forecasting.shelf_frame import Goods, History, key_of, shelf_frame
+from supplychain.forecasting.shelf_frame import Goods, History, by_region, key_of, shelf_frame
 from supplychain.forecasting.shelf_learning import ITEMS, Learned, ShelfSettings, learn_shelf
 from supplychain.forecasting.trade_calendar import TradeCalendar
 
@@ -49,7 +49,7 @@ def learned(rows: History, settings: ShelfSettings = SETTINGS, goods: dict[str, 
     found = shelf_frame(rows, goods or GOODS, REGIONS)
     assert found is not None
     frame, known = found
-    batch = aggregates(frame, CALENDAR)
+    batch = [*aggregates(frame, CALENDAR), *aggregates(by_region(frame), CALENDAR)]
     priors = {prior.key: prior for prior in fit_priors(batch, settings.prior)}
     return learn_shelf(frame, known, goods or GOODS, priors, CALENDAR, settings)
 

@@ -114,6 +114,8 @@ def test_a_report_tells_what_a_forecast_rests_on(shelf: SqlStore) -> None:
     assert len(report["days"]) == 21
     assert len(report["recent"]) == 56
     assert report["components"]["effects"].keys() == {"trend", "weekly"}
+    assert report["components_region"]["aggregate"] == "region:CN-ZJ"
+    assert report["components_region"]["effects"].keys() == {"trend", "weekly"}
     assert report["gaps"] == []
     assert {row["model"] for row in report["backtest"]} == {"shares", "items"}
     with pytest.raises(NotFoundError, match="nothing is forecast for A in nowhere"):

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from supplychain.compute import InlineCompute
+from supplychain.domain.errors import NotFoundError
 from supplychain.domain.events import PlanRequest
 from supplychain.domain.network import Catalogue
 from supplychain.domain.plan import LineKind, LineState, PlanLine, Zone
@@ -20,6 +21,7 @@ from supplychain.planning.lines import change
 from supplychain.planning.ports import StoredPlan
 from supplychain.planning.propose import Outcome, params, propose, run_solver
 from supplychain.planning.release import release
+from supplychain.planning.relief import what_would_help
 from supplychain.planning.translate import translate
 from supplychain.planning.view import load
 from supplychain.storage.store import SqlStore
@@ -229,6 +231,21 @@ def test_what_cannot_be_covered_is_said(trade: SqlStore) -> None:
     assert {row["region"] for row in stored.plan.shortages} == {"CN-ZJ", "CN-GD"}
     assert sum(row["expected"] for row in stored.plan.shortages) == 80
     assert {row["why"] for row in stored.plan.shortages} == {"no supplier can be ordered from"}
+
+
+def test_what_would_help_is_named_and_changes_nothing(trade: SqlStore) -> None:
+    _forecast(trade, 400.0)
+    shares: list[float] = []
+    found = what_would_help(trade, ["A"], shares.append)
+    assert shares == [done / found["tried"] for done in range(1, found["tried"] + 1)]
+    assert [row["gain_minor"] for row in found["reliefs"]] == sorted(
+        (row["gain_minor"] for row in found["reliefs"]), reverse=True
+    )
+    assert all(row["where"] and row["gain_minor"] > 0 for row in found["reliefs"])
+    with trade.read() as tx:
+        assert tx.plans.lines(states={LineState.PROPOSED}) == []
+    with pytest.raises(NotFoundError):
+        what_would_help(trade, ["nobody knows"])
 
 
 def test_fences_of_the_supplier_hold_what_is_not_firm(trade: SqlStore) -> None:
