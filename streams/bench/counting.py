@@ -10,7 +10,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
+from itertools import islice, pairwise
 from operator import attrgetter
 from typing import Any
 
@@ -144,9 +144,7 @@ class CountAgent:
         codes = held.codes
         known = len(codes)
         found = [codes.setdefault(name, len(codes)) for name in named]
-        new_keys = (
-            [name for name, code in zip(named, found, strict=True) if code >= known] if len(codes) > known else []
-        )
+        new_keys = list(islice(reversed(codes), len(codes) - known))[::-1]  # a dictionary keeps the order of its keys
         keys = np.array(found, dtype=np.int64)
         at = np.array(list(map(_at, sales)), dtype=np.int64)
         pieces = np.array(list(map(_qty, sales)), dtype=np.int64)
@@ -166,7 +164,7 @@ class CountAgent:
             chunk.last + 1,
             held.watermark,
             self._services.wall(),
-            new_keys=list(dict.fromkeys(new_keys)),
+            new_keys=new_keys,
             added=[part for part in added if part[0] not in over],
             closed=closed,
         )
