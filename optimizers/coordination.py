@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from optimizers.budget import Budget
+from optimizers.bundle import Bundle, empty_bundle
 from optimizers.layout import Layout, Tables, lay_out, shared, stacked
 from optimizers.limits import Limits, limits_of
 from optimizers.milp import Floats
@@ -19,6 +20,8 @@ from optimizers.scratch import Scratch, scratch_for
 from optimizers.solution import Ints
 
 MOST_PARTS, LEAST_IN_PART = 80, 25
+SHARED = 4
+"""So many of the prices belong to what items share: capacity, lanes, storage, sale caps."""
 
 
 @dataclass(slots=True)
@@ -26,7 +29,7 @@ class Coordination:
     """State of a price-coordinated solve: prices, bound, and the plan in force with its ledgers and book.
 
     parts : items in the order of planning, cut into parts. part_group, part_lane : use of capacity and lanes by each part at
-    the best prices. wish : (candidates,) orders of the last relaxed optimum. trace : seconds, cost and bound by sweep.
+    the best prices. bundle : what the last sweeps tell of shared prices. wish : (candidates,) orders of the last relaxed optimum. trace : seconds, cost and bound by sweep.
     """
 
     problem: Problem
@@ -44,6 +47,7 @@ class Coordination:
     rows: Rows
     book: Book
     best_rates: Rates
+    bundle: Bundle
     bound: float = -np.inf
     cost: float = np.inf
     sweeps: int = 0
@@ -76,7 +80,7 @@ def coordinate(problem: Problem, params: Params, budget: Budget, closed: Ints | 
     parts = np.array_split(order_of_planning(lay), min(max(items // LEAST_IN_PART, 1), MOST_PARTS))
     return Coordination(
         problem, lay, tables, limits, params, budget, rates, steps, signs, shut, [scratch_for(lay) for _ in range(params.threads)],
-        empty_ledgers(problem, lay, limits), supply_rows(lay), empty_book(lay), rates,
+        empty_ledgers(problem, lay, limits), supply_rows(lay), empty_book(lay), rates, _bundle(limits, steps),
         wish=np.zeros(len(lay.cand_mode), dtype=np.int64), parts=parts,
     )  # fmt: skip
 
@@ -101,6 +105,28 @@ def _first_steps(lay: Layout, limits: Limits) -> Rates:
         np.minimum(np.full_like(most, base), most) for most, base in zip(limits.most[:4], bases, strict=True)
     )
     return Rates(group, lane, storage, cap, 0.05 * np.maximum(worth, 0.02 * unit), 0.1 * limits.most.service)
+
+
+def shared_prices(rates: Rates) -> Floats:
+    """Prices of what items share, as one row (k,): capacity, lanes, storage, sale caps."""
+    return np.concatenate([each.ravel() for each in rates[:SHARED]])
+
+
+def own_prices(rates: Rates) -> Floats:
+    """Prices that belong to one item, as one row (j,): lots and service."""
+    return np.concatenate(rates[SHARED:])
+
+
+def with_shared(rates: Rates, row: Floats) -> Rates:
+    """The same prices, with those of what items share from a row (k,)."""
+    ends = np.cumsum([each.size for each in rates[:SHARED]])
+    parts = np.split(row, ends[:-1])
+    return Rates(*(part.reshape(each.shape) for part, each in zip(parts, rates, strict=False)), *rates[SHARED:])
+
+
+def _bundle(limits: Limits, steps: Rates) -> Bundle:
+    free = np.concatenate([limits.group, limits.lane.ravel(), limits.storage.ravel(), limits.cap])
+    return empty_bundle(shared_prices(steps), free, shared_prices(limits.most), len(own_prices(steps)))
 
 
 def order_of_planning(lay: Layout) -> Ints:

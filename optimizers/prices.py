@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from optimizers.coordination import Coordination, coordinate, scaled
+from optimizers.bundle import learn, next_prices
+from optimizers.coordination import SHARED, Coordination, coordinate, own_prices, scaled, shared_prices, with_shared
 from optimizers.limits import bound_of
 from optimizers.milp import Floats
 from optimizers.plans import exchange_round, improve_round, plan_round, worst_first
@@ -25,14 +26,12 @@ from optimizers.solution import Ints, StopReason
 from optimizers.sweep import Use, empty_use, sweep
 
 GROW, SHRINK = 1.2, 0.6
-SETTLE_EVERY, AVERAGED, FIRST_SETTLING = 6, 5, 12
-"""After so many sweeps prices go back to the average of the last ones, and a plan is made there; without a sample later."""
+PLAN_EVERY = 6
+"""After so many sweeps a plan is made at the best prices."""
 MANY_ITEMS, SAMPLE, SAMPLE_SWEEPS = 4_000, 1_500, 16
 """From how many items on a sample finds the first prices, its size, and its sweeps."""
 WORST, LEAST_WORST = 50, 400
 """One item in so many, but no fewer than the second, looks for an exchange."""
-CALM, CALM_AFTER_SAMPLE = 0.6, 0.4
-"""Steps after prices were averaged over those before, and after the sample over the first ones."""
 
 
 def sweep_all(state: Coordination, parts: Sequence[Ints]) -> list[Use]:
@@ -65,7 +64,10 @@ def total(uses: list[Use]) -> Use:
 
 
 def price_round(state: Coordination) -> None:
-    """One sweep: take the bound when it is the best so far, then move every price against over-use."""
+    """One sweep: take the bound when it is the best so far, then choose the next prices.
+
+    Those of what items share come from the last sweeps together, those of one item's own move against over-use.
+    """
     uses = sweep_all(state, state.parts)
     use = total(uses)
     found = bound_of(state.limits, state.rates, use)
@@ -74,10 +76,15 @@ def price_round(state: Coordination) -> None:
         state.bound, state.best_rates, state.item_bounds = found, state.rates, use.bound
         state.part_group, state.part_lane = np.stack([u.group for u in uses]), np.stack([u.lane for u in uses])
     state.trace.append((state.budget.spent(), state.cost, state.bound))
-    lots = np.where(state.lay.lot_hub == 0, use.lot - state.limits.lot, 0.0)
-    limits = state.limits
-    free = (limits.group, limits.lane, limits.storage, limits.cap)
-    move_prices(state, use, free, lots, limits.service - use.served)
+    limits, before = state.limits, state.rates
+    lots = np.where(state.lay.lot_hub == 0, use.lot - limits.lot, 0.0)
+    unserved = limits.service - use.served
+    over = Rates(
+        use.group - limits.group, use.lane - limits.lane, use.storage - limits.storage, use.cap - limits.cap, lots, unserved
+    )  # fmt: skip
+    learn(state.bundle, found, shared_prices(before), own_prices(before), shared_prices(over), own_prices(over))
+    move_prices(state, use, (limits.group, limits.lane, limits.storage, limits.cap), lots, unserved)
+    state.rates = with_shared(state.rates, next_prices(state.bundle, own_prices(state.rates)))
 
 
 def move_prices(state: Coordination, use: Use, free: Sequence[Floats], lots: Floats, unserved: Floats) -> None:
@@ -112,16 +119,9 @@ def sample_prices(state: Coordination) -> None:
         if state.budget.exhausted():
             return
         alone = total(sweep_all(state, parts))
-    settle(state, recent[SAMPLE_SWEEPS // 2 :], 1.0)
-    group, lane, storage, cap = (step * CALM_AFTER_SAMPLE for step in first[:4])
-    state.steps = Rates(group, lane, storage, cap, first.lot, first.service)
-
-
-def settle(state: Coordination, recent: Sequence[Rates], calm: float) -> None:
-    """Go back to the average of `recent` prices: they swing around the best ones, so their middle is nearer to them."""
-    state.rates = Rates(*(np.mean([rates[k] for rates in recent], axis=0) for k in range(len(state.rates))))
-    state.steps = Rates(*(step * calm for step in state.steps))
-    state.signs = Rates(*(np.zeros_like(sign) for sign in state.signs))
+    middle = (np.mean([rates[k] for rates in recent[SAMPLE_SWEEPS // 2 :]], axis=0) for k in range(SHARED))
+    state.rates = Rates(*middle, *state.rates[SHARED:])
+    state.steps, state.signs = first, Rates(*(np.zeros_like(sign) for sign in state.signs))
 
 
 def _share(state: Coordination, name: str, alone: Use, everything: Use, part: float) -> Floats:
@@ -142,22 +142,16 @@ def finished(state: Coordination) -> StopReason | None:
 
 def run(state: Coordination) -> StopReason:
     """Alternate sweeps, plans and improvements until a limit is reached; a plan exists from the first round on."""
-    calm_from = FIRST_SETTLING
     if len(state.lay.hub) >= MANY_ITEMS:
         sample_prices(state)
-        calm_from = SETTLE_EVERY
-    recent: list[Rates] = []
     while True:
-        recent = [*recent[1 - AVERAGED :], state.rates]
         price_round(state)
         rounds, last = len(state.trace), state.sweeps >= state.params.sweeps
-        due = last or rounds % SETTLE_EVERY == 1
+        due = last or rounds == 1 or rounds % PLAN_EVERY == PLAN_EVERY - 1
         if due:
             plan_round(state, state.best_rates)
         if due and (last or rounds > 1):
             improve(state)
-        if rounds >= calm_from and rounds % SETTLE_EVERY == 0:
-            settle(state, recent, CALM)
         stop = finished(state)
         if stop is not None:
             return stop
