@@ -24,7 +24,10 @@ def add_deliveries(form: Formulation, item: int, pools: tuple[int, ...], row: In
     release = _releases(form, item, pools, terms, doors, arcs, row)
     node = _nodes(form, terms)
     sent = _enter(form, terms, doors, arcs, release, node)
-    line = model.add_columns(len(terms.line), upper=demand.pieces[terms.line], cost=-demand.shortage_cost[terms.line])
+    # Whole pieces: with these given the rest is a flow, but sale caps and fair shares would have half pieces.
+    line = model.add_columns(
+        len(terms.line), upper=demand.pieces[terms.line], cost=-demand.shortage_cost[terms.line], integer=True
+    )
     model.add(node[terms.of_line, np.where(terms.kind[terms.of_line] == WINDOW, 0, terms.due)], line, -1.0)
     for cap in (demand.session_cap, demand.run_cap):
         capped = np.flatnonzero(cap[terms.line] >= 0)
