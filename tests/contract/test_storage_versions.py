@@ -134,3 +134,13 @@ def test_schema_of_the_migrations_is_the_schema_of_the_tables(base: Database) ->
     upgrade(base)
     with base.read() as connection:
         assert connection.execute(select(facts.c.name)).scalars().all() == ["still here"]
+
+
+@pytest.mark.parametrize(
+    "base", [pytest.param("postgres", marks=[pytest.mark.deep, pytest.mark.xdist_group("pg")])], indirect=True
+)
+def test_windows_have_room_for_what_later_chunks_add(base: Database) -> None:
+    """An update that finds room in its page leaves the indexes alone: half the time of a chunk's rows."""
+    with base.read() as connection:
+        options = connection.exec_driver_sql("SELECT reloptions FROM pg_class WHERE relname = 'windows'").scalar()
+    assert options == ["fillfactor=50"]
