@@ -6,7 +6,6 @@ slowly, which is what the price engine is for.
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,9 +17,6 @@ from optimizers.problem import Problem
 from optimizers.restrict import Taken
 from optimizers.solution import Deliveries, Ints, Moves, Orders, Plan, Scrap
 from optimizers.terms import deal_out
-
-WHOLE = 1e-5
-"""A value this near to a whole number is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,25 +52,9 @@ def solve_exactly(
     program = form.model.arrays()
     if held is not None:
         _hold(form, program, *held)
-    started, flows = time.monotonic(), _flows(form)
     outcome = solve_integer(program, node_limit=node_limit, gap=gap, seed=seed, seconds=seconds)
-    if outcome.values is not None and (np.abs(outcome.values - np.rint(outcome.values))[flows] > WHOLE).any():
-        program.integer[flows] = True
-        left = None if seconds is None else seconds - (time.monotonic() - started)
-        outcome = solve_integer(program, node_limit=node_limit, gap=gap, seed=seed, seconds=left)
     plan = None if outcome.values is None else read_plan(form, outcome.values)
     return Exact(plan, outcome.objective, outcome.bound, outcome.proven, outcome.nodes)
-
-
-def _flows(form: Formulation) -> Ints:
-    """Columns of pieces on their way from doors to demand lines.
-
-    They are whole by themselves, as flows between whole releases and whole demand, but where a sale cap or a service target
-    ties lines together; then two halves may be as good as one whole.
-    """
-    return np.concatenate(
-        [np.zeros(0, np.int64), *(x for own in form.items for x in (own.served.sent, own.served.line))]
-    )
 
 
 def _hold(form: Formulation, program: Arrays, pieces: Ints, where: npt.NDArray[np.bool_]) -> None:
