@@ -1,8 +1,9 @@
 """Price coordination: thousands of items, each planned exactly by itself, brought together by prices of what they share.
 
 A sweep solves every item's program under the current prices of capacity, lanes, storage, sale caps and stock in the
-wrong place; its value is a lower bound on any plan. Prices then move against over-use, each with a step of its own; where
-there are many items, a sample of them finds the first prices. Between sweeps a plan is made that can be carried out, and
+wrong place; its value is a lower bound on any plan. What items share is then priced from the last sweeps together
+(`bundle`), stock in the wrong place by how far the item's plan lies above its bound, service against over-use; where there
+are many items, a sample of them finds the first prices. Between sweeps a plan is made that can be carried out, and
 improved as long as that pays. So there is a plan and a proof at any time, and both only get better.
 
 Source: Lagrangian relaxation (Geoffrion 1974; Fisher, Management Science 27, 1981) with sign-based steps (Riedmiller and
@@ -21,6 +22,7 @@ from optimizers.coordination import SHARED, Coordination, coordinate, own_prices
 from optimizers.limits import bound_of
 from optimizers.milp import Floats
 from optimizers.plans import exchange_round, improve_round, plan_round, worst_first
+from optimizers.posting import regrets
 from optimizers.routes import Rates, no_limits
 from optimizers.solution import Ints, StopReason
 from optimizers.sweep import Use, empty_use, sweep
@@ -30,6 +32,8 @@ PLAN_EVERY = 6
 """After so many sweeps a plan is made at the best prices."""
 MANY_ITEMS, SAMPLE, SAMPLE_SWEEPS = 4_000, 1_500, 16
 """From how many items on a sample finds the first prices, its size, and its sweeps."""
+FIRST_SHARE, LESS_SHARE, LEAST_SHARE = 0.4, 0.97, 0.03
+"""Share of the distance from bound to plan that prices of stock elsewhere should gain, its factor by sweep, and its least."""
 WORST, LEAST_WORST = 50, 400
 """One item in so many, but no fewer than the second, looks for an exchange."""
 
@@ -84,6 +88,7 @@ def price_round(state: Coordination) -> None:
     )  # fmt: skip
     learn(state.bundle, found, shared_prices(before), own_prices(before), shared_prices(over), own_prices(over))
     move_prices(state, use, (limits.group, limits.lane, limits.storage, limits.cap), lots, unserved)
+    state.rates = state.rates._replace(lot=lot_prices(state, before, use, lots))
     state.rates = with_shared(state.rates, next_prices(state.bundle, own_prices(state.rates)))
 
 
@@ -101,6 +106,27 @@ def move_prices(state: Coordination, use: Use, free: Sequence[Floats], lots: Flo
         steps.append(length)
         signs.append(now)
     state.rates, state.steps, state.signs = Rates(*moved), Rates(*steps), Rates(*signs)
+
+
+def lot_prices(state: Coordination, before: Rates, use: Use, over: Floats) -> Floats:
+    """Next prices of stock elsewhere (lots,): a step along its over-use, as long as the item's plan lies above its bound.
+
+    A line takes one lot or another, so the sign of over-use alone says little: moved by it, bounds were half as near to plans.
+    Before there is a plan, prices stay as the sign moved them.
+
+    Source: Polyak, "Minimization of unsmooth functionals" (1969), with the plan in force as the target.
+    """
+    lay, items = state.lay, len(state.lay.hub)
+    if not state.planned or (lay.lot_hub == 1).all():
+        return state.rates.lot
+    owner, above = np.repeat(np.arange(items), np.diff(lay.lot_start)), np.zeros(items)
+    least = use.bound + before.service * state.limits.service
+    regrets(state.tables, before, state.book, least, above)
+    slope = np.where((before.lot <= 0) & (over < 0), 0.0, over)
+    squared = np.bincount(owner, slope * slope, items)
+    share = max(FIRST_SHARE * LESS_SHARE**state.sweeps, LEAST_SHARE)
+    length = np.divide(share * np.maximum(above, 0.0), squared, where=squared > 0, out=np.zeros(items))
+    return np.asarray(np.clip(before.lot + length[owner] * slope, 0.0, state.limits.most.lot))
 
 
 def sample_prices(state: Coordination) -> None:
