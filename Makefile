@@ -6,10 +6,10 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.stamp
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test test-deep bench-peers lint types imports check lock clean
+.PHONY: help env demo test test-servers test-deep bench-peers lint types imports check lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*?## ' $(MAKEFILE_LIST) | awk -F ':.*?## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 $(STAMP): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, this is {v[0]}.{v[1]}: set PYTHON=python3.11")'
@@ -26,6 +26,12 @@ demo: env ## a simulated live evening through the whole loop, then the console
 
 test: env ## the default tests, under ten minutes on two cores
 	$(BIN)/python -m pytest
+
+# They wait more than they work, so four at a time. Faulthandler ends what not even a signal can: a call that never returns.
+test-servers: env ## contracts and kill tests on both brokers and both databases
+	@deploy/kafka/run.sh fetch || echo "!!! without Apache Kafka: its tests are skipped"
+	$(BIN)/python -m pytest tests/contract tests/faults -m deep -n 4 --timeout 600 \
+	  -o faulthandler_timeout=960 -o faulthandler_exit_on_timeout=true
 
 test-deep: env ## faults, real servers and the browser
 	$(BIN)/python -m pytest -m deep -n 0

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # One Apache Kafka node for one machine: fetched with Maven, formatted once, started and stopped.
 #
+#   deploy/kafka/run.sh fetch     fetch the jars if they are missing
 #   deploy/kafka/run.sh start     fetch the jars if they are missing, start, wait until it listens, print the address
 #   deploy/kafka/run.sh stop      stop it and wait
 #   deploy/kafka/run.sh kill      end it at once, as a crash would; the data stays
@@ -34,8 +35,10 @@ fetch() {
   touch "$libs/.complete"
 }
 
+needs_java() { command -v java >/dev/null || fail "Java 17 or newer is needed"; }
+
 prepare() {
-  command -v java >/dev/null || fail "Java 17 or newer is needed"
+  needs_java
   fetch
   mkdir -p "$data"
   sed -e "s|@PORT@|$port|g" -e "s|@CONTROLLER_PORT@|$((port + 1))|g" -e "s|@DATA@|$data|g" \
@@ -76,11 +79,12 @@ stop() {
 }
 
 case ${1:-} in
+  fetch) needs_java; fetch ;;
   start) start ;;
   stop) stop TERM ;;
   kill) stop KILL ;;
   status) if running; then echo "running, 127.0.0.1:$port, process $(<"$pidfile")"; else echo "stopped"; exit 3; fi ;;
   run) prepare; cd "$data"; exec java "${java_options[@]}" -cp "$libs/*" kafka.Kafka "$data/server.properties" ;;
   wipe) running && fail "still running"; rm -rf "$data" ;;
-  *) sed -n '2,13s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
+  *) sed -n '2,14s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2 ;;
 esac

@@ -59,9 +59,14 @@ def test_sigterm_ends_a_worker_soon_and_in_order(
             assert worker.end(signal.SIGTERM) < 20
             assert worker.process.returncode == 0, worker.tail()
         # what was done was committed on the way out: nobody has to repeat it
-        assert stage.committed() == {place: offset for place, offset in stage.stored().items() if offset}
+        assert _begun(stage.committed()) == _begun(stage.stored())
     with stage.role() as worker:
         stage.until_all_read(worker)
         worker.end(signal.SIGTERM)
     verify(stage)
     assert_undisturbed(stage)
+
+
+def _begun(offsets: dict[tuple[str, int], int]) -> dict[tuple[str, int], int]:
+    """Leave out partitions of which nothing was read: an offset of zero may be committed or not."""
+    return {place: offset for place, offset in offsets.items() if offset}

@@ -206,7 +206,7 @@ def test_the_two_commands_of_the_readme_are_run_on_every_change() -> None:
     assert promised == {"make demo", "make test"}
     script = (HOUSE / ".ci" / "run").read_text(encoding="utf-8")
     for command in promised:
-        assert re.search(rf"^(?:\w+ \d+ )?{command}(?:\s|$)", script, re.MULTILINE), command
+        assert re.search(rf'^step "[^"]+" \d+ {command}(?:\s|$)', script, re.MULTILINE), command
 
 
 def test_every_setting_and_tuning_value_that_is_named_exists() -> None:
