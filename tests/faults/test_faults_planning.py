@@ -1,16 +1,19 @@
-"""Rows 3 and 27: the dispatcher dies at every point, and topics are read again; each order goes out once by its id."""
+"""Rows 3 and 27: dispatcher and planner die at every point, and topics are read again; each order goes out once by its id."""
 
 from __future__ import annotations
 
 import random
 import signal
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
+from supplychain.domain.events import Signal, SignalKind
+from supplychain.domain.units import MINUTE
 from supplychain.messages.topics import ALLOCATIONS
 from supplychain.planning.ports import Message
-from supplychain.settings import DispatchSettings, PartnerSettings
+from supplychain.settings import DispatchSettings, PartnerSettings, PlanSettings
 from tests.faults.conftest import MakeStage
 from tests.faults.dump import dump
 from tests.faults.history import Written
@@ -114,6 +117,53 @@ def test_dispatcher_ends_without_a_crash_whenever_it_is_told_to(receiver_stage: 
             until(lambda: delivered(stage) == len(ORDERS) + len(MOVES), "everything to be delivered")
             dispatcher.end(signal.SIGTERM)
         assert_each_once_by_id(stage, receiver)
+
+
+def watched(stage: Stage) -> Stage:
+    """Let the streams of a stage read everything, and have its groups ask for plans at several moments."""
+    with stage.role() as worker:
+        stage.until_all_read(worker)
+        worker.end(signal.SIGTERM)
+    groups = sorted(set(stage.catalogue.group_of.values()))[:2]
+    with stage.services.store.write() as tx:
+        last = min(tx.signals.watermarks().values())
+        moments = [(group, last - minutes * MINUTE) for minutes in (6, 1) for group in groups]
+        asked = [Signal(f"{group} at {at}", SignalKind.MANUAL, group, at) for group, at in moments]
+        assert tx.signals.add(asked) == len(asked)
+        tx.signals.set_planned_through(last - 7 * MINUTE)  # a planner that starts anew looks at nothing before it
+    return stage
+
+
+def plan_all(stage: Stage) -> list[tuple[object, ...]]:
+    """Let a planner answer every request; return what it planned."""
+    with stage.role("plan") as planner:
+        until(lambda: stage.alive(planner) and _is_planned(stage), "all requests to be answered")
+        planner.end(signal.SIGTERM)
+    verify_planning(stage)
+    failed = rows(stage.services, "SELECT request, error FROM requests WHERE state <> 'done'")
+    assert [tuple(row) for row in failed] == []
+    return [tuple(row) for row in rows(stage.services, "SELECT cut, plan, digest FROM plans ORDER BY serial")]
+
+
+def _is_planned(stage: Stage) -> bool:
+    waiting = rows(stage.services, "SELECT 1 FROM signals WHERE request IS NULL AND handled_wall IS NULL")
+    states = {row.state for row in rows(stage.services, "SELECT DISTINCT state FROM requests")}
+    return not waiting and not states & {"pending", "claimed"}
+
+
+@pytest.mark.timeout(600)
+def test_planner_that_dies_leaves_the_plans_of_one_that_lived(make_stage: MakeStage, history: list[Written]) -> None:
+    """It dies with a request in hand, and with a plan that nobody has seen; each request has one plan in the end."""
+    stage = make_stage(settings={"plan": PlanSettings(lease_seconds=3.0)})
+    stage.publish(history)
+    with closing(stage.beside("undisturbed")) as undisturbed:
+        wanted = plan_all(watched(undisturbed))
+    assert len(wanted) >= 2
+    watched(stage)
+    for point in ("plan-claimed", "plan-solved", "plan-solved:2"):
+        with stage.role("plan", crash_at=point) as planner:
+            assert planner.ended(120) == CRASHED, planner.tail()
+    assert plan_all(stage) == wanted
 
 
 def test_replay_into_an_empty_database_and_on_a_full_one(
