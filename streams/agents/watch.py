@@ -8,6 +8,7 @@ in memory only, and a crash loses nothing but that.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -21,12 +22,15 @@ from streams.agents.lifts import KEPT, Lifts
 from streams.agents.versions import Current, Versions
 from streams.chunks import Chunk, Place, gathered
 from supplychain.bootstrap import Assigned, DeadLetter, Owner, Progress, Services, crash_point
-from supplychain.domain.errors import SupplyChainError
+from supplychain.domain.errors import SupplyChainError, UnavailableError
 from supplychain.domain.forecast import SessionForecast
 from supplychain.messages.topics import SALES
+from supplychain.telemetry import log
 from supplychain.watching.delta import Batch, Bucket, ChunkDelta, Rejection
 from supplychain.watching.partition import PartitionWatch
 
+_log = log(__name__)
+_PAUSE_SECONDS = 0.1
 Witness = Callable[[Chunk, ChunkDelta], None]
 
 
@@ -221,7 +225,13 @@ class WatchAgent:
         watch = self._watcher(held, versions)
         watch.engage(self._services.work.heard(*watch.listens(last_tick(chunk.values))))
         delta = watch.apply(Batch(chunk.offsets, chunk.values, chunk.timestamps))
-        predictions = self._predictions(held, versions, delta)
+        while True:  # the chunk is in the watcher: judged once more, each of its ids would be a duplicate
+            try:
+                predictions = self._predictions(held, versions, delta)
+                break
+            except UnavailableError as away:
+                _log.warning("database away, trying again", detail=str(away), seconds=_PAUSE_SECONDS)
+                time.sleep(_PAUSE_SECONDS)
         held.snapshot = watch.snapshot()
         return self._commit(held, chunk, delta, versions, predictions), delta
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from supplychain.bootstrap import Services
-from supplychain.domain.errors import FencedError
+from supplychain.domain.errors import FencedError, UnavailableError
 from supplychain.domain.units import HOUR, MINUTE, SECOND
 from supplychain.messages.codec import encode
 from supplychain.messages.v1 import SaleKind, Tick
@@ -70,6 +70,26 @@ def test_commit_moves_the_offset_with_all_that_the_chunk_changed(services: Servi
     assert {signal.group for signal in asked} >= {"A"}
     assert all(signal.committed_wall == WALL for signal in asked)
     assert sum(forecast.so_far.values()) > 240, "the burst is known"
+
+
+def test_database_that_goes_away_after_a_chunk_was_judged_makes_no_duplicates(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The chunk was judged a second time, by a watcher that knew each of its ids already."""
+    station = Station(services)
+    asked: list[int] = []
+    stored = station.agent._stored_spikes
+
+    def away_at_first(*about: Any) -> list[dict[str, Any]]:
+        asked.append(1)
+        if len(asked) == 1:
+            raise UnavailableError("the database does not answer")
+        return stored(*about)
+
+    monkeypatch.setattr(station.agent, "_stored_spikes", away_at_first)
+    station.take(0, [sale(number, number) for number in range(5)])
+    assert len(asked) == 2
+    assert counted(services).get("duplicates", 0) == 0
 
 
 def test_counts_add_up_and_unknown_goods_are_findings(services: Services) -> None:
