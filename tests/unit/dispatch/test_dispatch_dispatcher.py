@@ -446,6 +446,53 @@ _STEPS = st.lists(
 )
 
 
+@pytest.mark.parametrize("jump_ms", [-600_000, 600_000])
+def test_clock_that_jumps_in_mid_attempt_delivers_nothing_twice(store: SqlStore, jump_ms: int) -> None:
+    clock, release, begun = Clock(), threading.Event(), threading.Event()
+    channel = Scripted()
+
+    def hold(message: Message) -> None:
+        begun.set()
+        release.wait(60)
+
+    channel.during = hold
+    names = [f"S{n}-{m}" for n in range(3) for m in range(2)]
+    _send(store, *names)
+    dispatcher, stop = _dispatcher(store, clock, channel), threading.Event()
+    thread = threading.Thread(target=dispatcher.run, args=(stop,))
+    thread.start()
+    try:
+        assert begun.wait(30)
+        clock.now += jump_ms
+        looked = len(channel.asked)
+        assert looked == 0, "attempts are still held"
+    finally:
+        release.set()
+        clock.now += abs(jump_ms)
+        _until(lambda: set(_states(store).values()) == {"delivered"})
+        stop.set()
+        thread.join(30)
+    assert sorted(channel.accepted) == sorted(names), "a lease that ran out by the clock alone is no second attempt"
+
+
+def test_other_dispatcher_whose_clock_runs_ahead_sends_the_same_id_again_and_nothing_is_lost(store: SqlStore) -> None:
+    here, ahead = Clock(), Clock(1_000_000 + 600_000)
+    channel, other = Scripted(), Scripted()
+    taken = _dispatcher(store, here, channel)
+    crash: list[str] = []
+
+    def take_over(message: Message) -> None:
+        if not crash:
+            crash.append(message.message)
+            assert _dispatcher(store, ahead, other, holder="there").drain_once() == 1
+
+    channel.during = take_over
+    _send(store, "S1-1")
+    taken.drain_once()
+    assert channel.accepted == other.accepted == ["S1-1"], "the receiver knows the id and takes it once"
+    assert _states(store) == {"S1-1": "delivered"}
+
+
 @settings(max_examples=25, deadline=None)
 @given(scripts=st.tuples(_STEPS, _STEPS, _STEPS), counts=st.tuples(*[st.integers(1, 4)] * 3))
 def test_whatever_receivers_do_each_message_ends_and_lanes_keep_order(
