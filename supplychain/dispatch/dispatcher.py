@@ -141,6 +141,7 @@ class Dispatcher:
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._running: dict[str, tuple[_Job, Future[bool]]] = {}
+        self._again: dict[str, _Job] = {}
         self._quiet: tuple[int, int, int] | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -229,7 +230,8 @@ class Dispatcher:
         message = job.message
         pool = self._suspects if job.suspect else self._pools[message.channel]
         with self._lock:
-            if message.message in self._running:  # its lease ran out under a stuck thread: never two at once
+            if message.message in self._running:  # never two at once: its thread has settled it, or the lease ran out
+                self._again[message.message] = job
                 return None
             future = pool.submit(self._attempt, job)
             self._running[message.message] = (job, future)
@@ -237,16 +239,27 @@ class Dispatcher:
 
     def _attempt(self, job: _Job) -> bool:
         """Make one attempt and settle it; the body of a thread."""
-        message = job.message
+        message, ended = job.message, False
         try:
             with telemetry.trace(message=message.message, channel=message.channel, lane=message.lane):
                 verdict = self._judge(job)
                 self._settle(message, verdict)
+                ended = verdict.name in {"delivered", "parked"}
                 return verdict.delivered
         finally:
             with self._lock:
                 self._running.pop(message.message, None)
+                again = self._again.pop(message.message, None)
+            if again is not None and not ended:
+                self._take_up(again)
             self._wake.set()
+
+    def _take_up(self, job: _Job) -> None:
+        """Go on with a claim that came while the attempt before it was ending: nobody else would before its lease is over."""
+        try:
+            self._submit(job)
+        except RuntimeError:  # the pools are closed
+            self._settle(job.message, _put_off("the dispatcher stopped", self._wall()))
 
     def _judge(self, job: _Job) -> _Settled:
         """Deliver, unless the circuit is open or the lease nearly over, and decide what follows."""

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
+from supplychain.domain.errors import NotFoundError
 from supplychain.domain.forecast import SessionForecast
 from supplychain.domain.network import Catalogue, Session
 from supplychain.domain.tuning import Forecast
@@ -18,6 +19,8 @@ from supplychain.forecasting.moments import Moments
 from supplychain.forecasting.quantiles import quantiles
 from supplychain.forecasting.session_lessons import SessionLessons
 from supplychain.forecasting.session_model import SessionModel
+from supplychain.planning.lessons import learned
+from supplychain.planning.ports import Store
 
 LEVELS = (0.1, 0.5, 0.9)
 
@@ -28,7 +31,7 @@ def slot_rows(
     lessons: SessionLessons | None,
     forecasts: Iterable[SessionForecast],
     sku: str,
-    region: str,
+    region: str | None,
     now: int,
 ) -> list[dict[str, Any]]:
     """Rows of gross pieces per remaining slot of all sessions that are not over, in order of time.
@@ -37,6 +40,8 @@ def slot_rows(
     ----------
     forecasts
         The newest of the stream, by session.
+    region
+        None adds the regions up.
 
     Returns
     -------
@@ -53,7 +58,8 @@ def slot_rows(
             continue
         said = known.get(session.session)
         start = said.as_of if said else session.starts_at
-        rest = _rest(model, session, sku, said).get(region)
+        parts = _rest(model, session, sku, said)
+        rest = parts.get(region) if region is not None else _sum(parts)
         if rest is not None:
             by = "stream" if said else "prior"
             rows += [{**row, "by": by} for row in _slots(session, sku, planned[1], start, max(start, now), rest)]
@@ -65,6 +71,31 @@ def _rest(model: SessionModel, session: Session, sku: str, said: SessionForecast
         return {region: Moments(*moments) for region, moments in said.rest.items()}
     opening = model.forecast(session.session, sku, session.starts_at)
     return opening.regions() if opening is not None else {}
+
+
+def slots_of(store: Store, session: str, sku: str) -> list[dict[str, Any]]:
+    """Rows of one SKU in one session, regions added up; none when the session is over or does not sell the SKU.
+
+    Raises
+    ------
+    NotFoundError
+        If the session is unknown.
+    """
+    with store.read() as tx:
+        now = tx.signals.planned_through() or 0
+        _, catalogue = tx.versions.network()
+        _, tuning = tx.versions.tuning()
+        _, lessons = learned(tx)
+        forecasts = tx.world.forecasts([sku], now)
+    if session not in catalogue.sessions:
+        raise NotFoundError(f"unknown session {session!r}", way_out="see the overview", session=session)
+    taught = lessons.session if lessons else None
+    rows = slot_rows(catalogue, tuning.forecast, taught, forecasts, sku, None, now)
+    return [row for row in rows if row["session"] == session]
+
+
+def _sum(parts: Mapping[str, Moments]) -> Moments | None:
+    return Moments(sum(m.mean for m in parts.values()), sum(m.variance for m in parts.values())) if parts else None
 
 
 def _slots(

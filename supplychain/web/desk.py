@@ -10,6 +10,7 @@ from supplychain.messages.v1 import SupplierAnswer
 from supplychain.planning import acknowledge, cancel, release, request, review, tune
 from supplychain.planning.ports import Actor, PlanFilter, Store, WallClock
 from supplychain.planning.present import line_document
+from supplychain.planning.slot_outlook import slots_of
 from supplychain.web.auth import demand
 from supplychain.web.ports import Row
 
@@ -126,6 +127,10 @@ class PlanningDesk:
     def rollback(self, version: int, actor: Actor, reason: str) -> int:
         """Go back to an earlier tuning."""
         return tune.rollback(self._store, version, actor=actor, reason=reason, wall=self._wall)
+
+    def slots(self, session: str, sku: str) -> list[Row]:
+        """Return what each slot ahead will sell of an item."""
+        return slots_of(self._store, session, sku)
 
     def latencies(self) -> list[float]:
         """Return seconds from spike to plan."""

@@ -127,6 +127,9 @@ class Desk(Protocol):
     def rollback(self, version: int, actor: Actor, reason: str) -> int:
         """Make an earlier version the active one again."""
 
+    def slots(self, session: str, sku: str) -> list[Row]:
+        """What each slot of a session that is not over will still sell: `starts_at, ends_at, planned, mean, q10, q50, q90`."""
+
     def latencies(self) -> list[float]:
         """Seconds from each spike to its plan."""
 

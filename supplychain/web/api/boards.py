@@ -46,6 +46,12 @@ def get_rates(
     return {"items": front.board.rates(session, sku, minutes)}
 
 
+@router.get("/rooms/{session}/slots/{sku}", response_model=Rows, operation_id="get_slots")
+def get_slots(session: str, sku: str, front: TheFront, actor: Reader) -> dict[str, Any]:
+    """Read what each remaining slot of one session will sell of one item, with quantiles, regions added up."""
+    return {"items": front.desk.slots(session, sku)}
+
+
 @router.get("/rooms/{session}/forecasts/{sku}", response_model=Rows, operation_id="get_forecast")
 def get_forecast(session: str, sku: str, front: TheFront, actor: Reader) -> dict[str, Any]:
     """Read the forecasts of one item in one session, oldest first."""

@@ -27,6 +27,7 @@ class Seen:
     rates: list[Row]
     spikes: list[Row]
     forecast: list[Row]
+    slots: list[Row]
 
 
 def load(visit: Visit, session: str, sku: str | None) -> Seen:
@@ -36,7 +37,8 @@ def load(visit: Visit, session: str, sku: str | None) -> Seen:
     spikes = [spike for spike in room["spikes"] if sku in {None, spike["sku"]}]
     room["slots"] = [slot for slot in room["slots"] if sku in {None, slot["sku"]}]
     forecast = board.forecast(session, sku) if sku else []
-    return Seen(room["now"], room, board.rates(session, sku, _MINUTES), spikes, forecast)
+    slots = visit.front.desk.slots(session, sku) if sku else []
+    return Seen(room["now"], room, board.rates(session, sku, _MINUTES), spikes, forecast, slots)
 
 
 def draw(visit: Visit, session: str) -> None:
@@ -89,6 +91,29 @@ def item_table(visit: Visit, items: list[Row]) -> str:
     return table(columns, rows, empty=say("items.none"))
 
 
+def slot_table(visit: Visit, rows: list[Row]) -> str:
+    """Return what each slot ahead will sell, low to high, with what the show has planned in it."""
+    say, formats = visit.say, visit.formats
+    columns = (
+        Column(say("starts"), nowrap=True),
+        Column(say("ends"), nowrap=True),
+        Column(say("planned")),
+        Column("P10", number=True),
+        Column("P50", number=True),
+        Column("P90", number=True),
+    )
+    cells = [
+        (
+            formats.moment(row["starts_at"]),
+            formats.moment(row["ends_at"]),
+            row["planned"],
+            *(formats.count(row[name]) for name in ("q10", "q50", "q90")),
+        )
+        for row in rows
+    ]
+    return table(columns, cells, empty=say("slots.none"))
+
+
 def _ahead(visit: Visit, item: Row) -> str:
     """Return what is still to sell, low to high; a dash before the first forecast."""
     if item["rest_p50"] is None:
@@ -121,7 +146,9 @@ class _Room:
                 self.chart = ui.echart(charts.rates(say)).style("height:300px;width:100%")
                 self.fan_title = html(f"<h2 class='strong small' style='margin-top:10px'>{say('rest')}</h2>")
                 self.fan = ui.echart(charts.fan(say)).style("height:170px;width:100%")
-                self._show_fan(on=False)
+                self.slots_title = html(f"<h2 class='strong small' style='margin-top:10px'>{say('slots')}</h2>")
+                self.slots = html()
+                self._show_item(on=False, forecast=False)
             with ui.element("section").classes("panel"):
                 html(f"<h2>{say('spikes')}</h2>")
                 self.spikes = html()
@@ -129,9 +156,12 @@ class _Room:
             html(f"<h2>{say('items')}</h2>")
             self.items = html()
 
-    def _show_fan(self, *, on: bool) -> None:
-        self.fan.set_visibility(on)
-        self.fan_title.set_visibility(on)
+    def _show_item(self, *, on: bool, forecast: bool) -> None:
+        """Show what is known of a picked item alone."""
+        for element in (self.fan, self.fan_title):
+            element.set_visibility(forecast)
+        for element in (self.slots, self.slots_title):
+            element.set_visibility(on)
 
     def _picked(self) -> None:
         self.sku = self.pick.value or None
@@ -157,7 +187,9 @@ class _Room:
         slots = room["slots"]
         charts.rates_data(self.chart.options, seen.rates, seen.spikes, slots, seen.now, formats.zone)
         self.chart.update()
-        self._show_fan(on=bool(self.sku and seen.forecast))
+        self._show_item(on=bool(self.sku), forecast=bool(self.sku and seen.forecast))
+        if self.sku:
+            show(self.slots, slot_table(self.visit, seen.slots))
         if self.sku and seen.forecast:
             charts.fan_data(self.fan.options, seen.forecast, formats.zone)
             self.fan.update()

@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 
+from supplychain.domain.errors import NotFoundError
 from supplychain.domain.forecast import SessionForecast
 from supplychain.domain.network import ShowSlot, SlotKind
 from supplychain.domain.tuning import Tuning
 from supplychain.domain.units import HOUR, MINUTE
-from supplychain.planning.slot_outlook import slot_rows
-from tests.unit.planning.small_trade import CATALOGUE, SESSION, T0
+from supplychain.planning.slot_outlook import slot_rows, slots_of
+from supplychain.storage.store import SqlStore
+from tests.unit.planning.small_trade import CATALOGUE, SESSION, T0, open_trade
 
 STARTS = SESSION.starts_at
 PITCHED = replace(
@@ -62,3 +64,17 @@ def test_a_session_that_is_over_has_no_slots() -> None:
 
 def test_an_item_no_session_sells_has_no_slots() -> None:
     assert slot_rows(TRADE, Tuning().forecast, None, (), "D", "CN-ZJ", T0) == []
+
+
+def test_regions_of_a_session_add_up_to_its_slots(store: SqlStore) -> None:
+    open_trade(store, TRADE, through=T0)
+    whole = slots_of(store, "L1", "A")
+    assert whole
+    assert {row["session"] for row in whole} == {"L1"}
+    with store.read() as tx:
+        regions = sorted(tx.versions.network()[1].regions)
+    parts = [slot_rows(TRADE, Tuning().forecast, None, (), "A", region, T0) for region in regions]
+    summed = [sum(row["mean"] for row in rows) for rows in zip(*(p for p in parts if p), strict=True)]
+    assert [row["mean"] for row in whole] == pytest.approx(summed[: len(whole)], rel=1e-3)
+    with pytest.raises(NotFoundError):
+        slots_of(store, "nowhere", "A")

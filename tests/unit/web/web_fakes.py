@@ -383,6 +383,14 @@ class FakeDesk:
             raise NotFoundError(f"unknown tuning version {version}", version=version)
         return version
 
+    def slots(self, session: str, sku: str) -> list[Row]:
+        return [
+            {
+                "session": session, "host": "Lin", "starts_at": NOW, "ends_at": NOW + 5 * MINUTE, "planned": "pitch x2",
+                "mean": 40.0, "q10": 31.0, "q50": 40.0, "q90": 50.0, "by": "stream",
+            }
+        ]  # fmt: skip
+
     def latencies(self) -> list[float]:
         return [0.4, 1.2]
 
