@@ -171,6 +171,7 @@ audience = Table(
     Column("comments", BigInteger, nullable=False),
     Column("likes", BigInteger, nullable=False),
     Column("clicks", BigInteger, nullable=False, server_default="0"),
+    Index("ix_audience_bin_start", "bin_start"),
 )
 
 item_clicks = Table(
@@ -180,6 +181,7 @@ item_clicks = Table(
     Column("bin_start", BigInteger, primary_key=True),
     label("sku", key=True),
     Column("clicks", BigInteger, nullable=False),
+    Index("ix_item_clicks_bin_start", "bin_start"),
 )
 
 show_events = Table(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import func, inspect, select
+from sqlalchemy import event, func, inspect, select
 
 from supplychain.domain.errors import SettingsError, UnavailableError
 from supplychain.domain.plan import LineState
@@ -15,6 +16,7 @@ from supplychain.storage.migrate import upgrade
 from supplychain.storage.store import SqlStore
 from supplychain.storage.tables import facts, metadata, stock_log, windows
 from supplychain.storage.upserts import add_up, insert_new, put
+from supplychain.storage.work import StreamWork
 from tests.unit.planning.small_trade import CATALOGUE, T0, add_plan, line_of, open_trade
 
 
@@ -105,3 +107,16 @@ def test_line_in_two_states_never_is(store: SqlStore) -> None:
         LineState.PROPOSED: ["l1"],
         LineState.CONFIRMED: ["l2"],
     }
+
+
+def test_what_each_chunk_of_sales_looks_up_never_reads_a_whole_table(database: Database) -> None:
+    asked: list[tuple[str, Any]] = []
+    with database.read() as connection:
+        event.listen(connection.engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+    StreamWork(database).heard(0, 60_000)
+    looked = [one for one in asked if one[0].startswith("SELECT")]
+    assert len(looked) == 2, "the audience, and its clicks by item"
+    with database.read() as connection:
+        for statement, values in looked:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+            assert [row[3].split()[0] for row in plan] == ["SEARCH"], plan
