@@ -75,9 +75,8 @@ class Beside:
         better = self._climb(orders)
         tables = state.tables
         if better is not None and better[0] < cost:
-            everywhere = np.ones(orders.shape, dtype=bool)
             wanted = better[1][state.lay.cand_mode, state.lay.cand_period]
-            tables = self._bound_to(wanted, everywhere[state.lay.cand_mode, state.lay.cand_period], wanted > 0)[0]
+            tables = self._bound_to(wanted, np.ones(len(wanted), dtype=bool), wanted > 0)[0]
         self._run(tables, *self._ways[0])
         found = read_book(state)
         remove_item(tables, 0, state.ledgers, state.book)

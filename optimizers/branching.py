@@ -13,8 +13,8 @@ import heapq
 from dataclasses import dataclass, field
 
 import numpy as np
-import numpy.typing as npt
 
+from optimizers.columns import Flag
 from optimizers.formulation import Formulation, formulate
 from optimizers.milp import Floats, LinearProgram, Relaxed
 from optimizers.monolith import read_plan, solve_exactly
@@ -22,7 +22,6 @@ from optimizers.problem import Problem
 from optimizers.restrict import Taken
 from optimizers.solution import Ints, Plan
 
-Flags = npt.NDArray[np.bool_]
 WHOLE = 1e-6
 """How far from a whole number a column may be and still count as whole."""
 
@@ -61,7 +60,24 @@ class Relaxation:
         program = form.model.arrays()
         return cls(problem, taken, form, sums, LinearProgram(program), program.lower, program.upper)
 
-    def without(self, barred: Flags) -> Floats:
+    def deal(self, pieces: Ints, near: Relaxed | None = None) -> Relaxed:
+        """Deal out the orders `pieces` (M, T) at least cost; given orders are dealt out as they are.
+
+        near : a solved relaxation to start from, the last one when left out.
+        """
+        form = self.form
+        lower, upper = self.lower.copy(), self.upper.copy()
+        wanted = pieces[form.order_mode, form.order_period] / self.problem.modes.multiple[form.order_mode]
+        for bounds in (lower, upper):
+            bounds[form.batches] = wanted
+            bounds[form.placed] = wanted > 0
+        return self.solve(lower, upper, near)
+
+    def solve(self, lower: Floats, upper: Floats, near: Relaxed | None = None) -> Relaxed:
+        """Solve under these column bounds."""
+        return self.linear.solve(lower, upper, near.basis if near is not None else None)
+
+    def without(self, barred: Flag) -> Floats:
         """Upper bounds that forbid orders by the modes `barred` (M,)."""
         upper = self.upper.copy()
         for columns in (self.form.batches, self.form.placed):
@@ -82,7 +98,7 @@ class Tree:
     best : cost of the cheapest plan found so far, endless before the first. solves : linear programs solved.
     """
 
-    def __init__(self, relaxation: Relaxation, barred: Flags | None = None, near: Relaxed | None = None) -> None:
+    def __init__(self, relaxation: Relaxation, barred: Flag | None = None, near: Relaxed | None = None) -> None:
         self._relaxation = relaxation
         self._problem, self._form = relaxation.problem, relaxation.form
         self._lower = relaxation.lower
@@ -108,19 +124,10 @@ class Tree:
         """Whether nothing is left to branch on, or nothing can be gained by it."""
         return not self._open or self._open[0].at.values is None or self._open[0].bound >= self.best
 
-    def deal(self, pieces: Ints) -> Relaxed:
-        """Deal out the orders `pieces` (M, T) at least cost; given orders are dealt out as they are."""
-        form = self._form
-        lower, upper = self._lower.copy(), self._upper.copy()
-        wanted = pieces[form.order_mode, form.order_period] / self._problem.modes.multiple[form.order_mode]
-        for bounds in (lower, upper):
-            bounds[form.batches] = wanted
-            bounds[form.placed] = wanted > 0
-        return self._solve(lower, upper, self.root)
-
     def try_orders(self, pieces: Ints) -> None:
         """Deal out the orders `pieces` (M, T) and keep the plan when it is the cheapest so far."""
-        found = self.deal(pieces)
+        found = self._relaxation.deal(pieces, self.root)
+        self.solves += 1
         if found.values is not None and found.cost < self.best:
             self.best, self._values = found.cost, found.values
 
@@ -139,15 +146,15 @@ class Tree:
             return None
         if np.abs(self._values - np.rint(self._values))[self._flows()].max(initial=0.0) <= WHOLE:
             return read_plan(self._form, self._values)
-        orders = self.orders(self._values)
+        orders = self.orders()
         everywhere = np.ones(orders.shape, dtype=bool)
         return solve_exactly(
             self._problem, self._relaxation.taken, held=(orders, everywhere), gap=1e-4, node_limit=20
         ).plan
 
-    def orders(self, values: Floats | None = None) -> Ints:
-        """(M, T) pieces that are ordered, of the cheapest plan or of other `values`; given orders are not among them."""
-        form, values = self._form, self._values if values is None else values
+    def orders(self) -> Ints:
+        """(M, T) pieces that the cheapest plan orders; given orders are not among them."""
+        form, values = self._form, self._values
         orders = np.zeros((self._problem.sizes["M"], self._problem.sizes["T"]), dtype=np.int64)
         if values is not None:
             multiple = self._problem.modes.multiple[form.order_mode]
@@ -176,7 +183,7 @@ class Tree:
 
     def _solve(self, lower: Floats, upper: Floats, near: Relaxed | None) -> Relaxed:
         self.solves += 1
-        return self._relaxation.linear.solve(lower, upper, near.basis if near is not None else None)
+        return self._relaxation.solve(lower, upper, near)
 
     def _whole(self, values: Floats) -> bool:
         orders = values[np.concatenate([self._form.placed, self._form.batches])]

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from optimizers.branching import Flags, Relaxation, Tree
+from optimizers.branching import Relaxation, Tree
+from optimizers.columns import Flag
 from optimizers.given import decided
+from optimizers.milp import Relaxed
 from optimizers.problem import Problem
 from optimizers.restrict import Taken
 from optimizers.solution import Ints
@@ -43,31 +45,29 @@ class Instead(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Exactly:
-    """By linear programs; `cost` is that of the orders there are."""
+    """By linear programs; `now` is the one of the orders there are."""
 
     problem: Problem
     orders: Ints
     relaxation: Relaxation
-    tree: Tree
-    cost: float
+    now: Relaxed
 
     @classmethod
     def of(cls, problem: Problem, rest: Taken, orders: Ints) -> Exactly:
         """Write the linear program of the only item of `problem`."""
         relaxation = Relaxation.of(problem, rest)
-        tree = Tree(relaxation)
-        return cls(problem, orders, relaxation, tree, tree.deal(orders).cost)
+        return cls(problem, orders, relaxation, relaxation.deal(orders))
 
     def dearer(self, orders: Ints) -> int | None:
         """See `Instead`."""
-        found = self.tree.deal(orders)
-        return None if found.values is None else round(found.cost - self.cost)
+        found = self.relaxation.deal(orders, self.now)
+        return None if found.values is None else round(found.cost - self.now.cost)
 
     def without(self, mode: int, period: int) -> Found | None:
         """Search from its pieces moved to each other offer, and a few branches on."""
         modes = self.problem.modes
         barred = modes.offer == modes.offer[mode]
-        search = Tree(self.relaxation, barred, self.tree.root)
+        search = Tree(self.relaxation, barred, self.now)
         search.try_orders(np.where(barred[:, None], 0, self.orders))
         for other in np.flatnonzero(~barred & decided(self.problem).open[:, period]).tolist():
             search.try_orders(self._moved(barred, mode, period, other))
@@ -75,9 +75,9 @@ class Exactly:
             if search.settled:
                 break
             search.step()
-        return Found(round(search.best - self.cost), search.orders()) if np.isfinite(search.best) else None
+        return Found(round(search.best - self.now.cost), search.orders()) if np.isfinite(search.best) else None
 
-    def _moved(self, barred: Flags, mode: int, period: int, other: int) -> Ints:
+    def _moved(self, barred: Flag, mode: int, period: int, other: int) -> Ints:
         """The orders with those of the barred modes left out, but for the line's own pieces, given to another mode."""
         modes = self.problem.modes
         orders = np.where(barred[:, None], 0, self.orders)

@@ -6,7 +6,7 @@ the difference of two plans and no derivative. It is as exact as the plans are: 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -52,15 +52,21 @@ _BUSY = 0.5
 
 
 def reliefs(
-    problem: Problem, solution: Solution, params: Params | None = None, *, cancel: Callable[[], bool] = never
+    problem: Problem,
+    solution: Solution,
+    limits: Iterable[tuple[Limit, int]],
+    params: Params | None = None,
+    *,
+    cancel: Callable[[], bool] = never,
 ) -> Iterator[Relief | None]:
     """Lift one limit after the other and plan again; None for those that bring nothing, so that progress can be shown.
 
     Parameters
     ----------
+    limits : what to lift, see `candidates`.
     params : as for the plan itself; other work limits would compare plans of different quality.
     """
-    for limit, where in candidates(problem, solution):
+    for limit, where in limits:
         if cancel():
             return
         free = solve(lifted(problem, limit, where), params, cancel=cancel)

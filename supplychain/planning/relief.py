@@ -43,11 +43,11 @@ def what_would_help(
         raise ConflictError("the groups hold nothing that is stocked", way_out="name other SKUs")
     limits = params(view.tuning, len(view.groups))
     solution = solve(draft.problem, limits)
-    every = len(candidates(draft.problem, solution))
+    tried = candidates(draft.problem, solution)
     found: list[Relief] = []
-    for done, relief in enumerate(reliefs(draft.problem, solution, limits), start=1):
+    for done, relief in enumerate(reliefs(draft.problem, solution, tried, limits), start=1):
         found += [relief] if relief else []
-        progress(done / every)
+        progress(done / len(tried))
     slack = solution.objective - solution.bound
     return {
         "cut": cut,
@@ -55,7 +55,7 @@ def what_would_help(
         "cost_minor": solution.objective,
         "bound_minor": solution.bound,
         "short": int(solution.shortage.sum()),
-        "tried": every,
+        "tried": len(tried),
         "reliefs": [
             {
                 "limit": relief.limit.value,

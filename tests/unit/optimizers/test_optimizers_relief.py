@@ -19,7 +19,7 @@ EXACT = Params(gap=0.0, engine=Engine.EXACT)
 def test_each_gain_is_the_difference_of_two_plans(seed: int) -> None:
     problem = small_problem(seed, items=2)
     found = solve(problem, EXACT)
-    told = [relief for relief in reliefs(problem, found, EXACT) if relief]
+    told = [relief for relief in reliefs(problem, found, candidates(problem, found), EXACT) if relief]
     for relief in told:
         free = lifted(problem, relief.limit, relief.where)
         again = solve(free, EXACT)
@@ -38,7 +38,7 @@ def test_a_supplier_that_is_full_is_what_to_ask_first() -> None:
     )
     full = replace(problem, groups=nothing)
     found = solve(full, EXACT)
-    best = ranked([relief for relief in reliefs(full, found, EXACT) if relief])
+    best = ranked([relief for relief in reliefs(full, found, candidates(full, found), EXACT) if relief])
     assert best[0].limit is Limit.SUPPLIER_CAPACITY
     assert best[0].pieces > 0
 
@@ -47,4 +47,4 @@ def test_cancelling_ends_the_list() -> None:
     problem = small_problem(4, items=2)
     found = solve(problem, EXACT)
     assert candidates(problem, found)
-    assert list(reliefs(problem, found, EXACT, cancel=lambda: True)) == []
+    assert list(reliefs(problem, found, candidates(problem, found), EXACT, cancel=lambda: True)) == []
