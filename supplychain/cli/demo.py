@@ -156,7 +156,9 @@ def _play(services: Services, evening: Evening, *, quiet: bool) -> None:
         disable=quiet,
     )
     with bar:
-        task = bar.add_task("evening", total=evening.ends_at - evening.starts_at + 12 * _STEP_MS, records=0)
+        task = bar.add_task(
+            "evening", total=evening.ends_at - evening.starts_at + driving.AFTER_STEPS * _STEP_MS, records=0
+        )
 
         def report(progress: driving.Progress) -> None:
             done = progress.at - evening.starts_at

@@ -37,7 +37,6 @@ from supplychain.processes.config_files import config_file
 from supplychain.processes.parent import Parent
 from supplychain.settings import Settings
 
-_AFTER_STEPS = 12  # steps of business time that are played after the last event
 _ROLES = ("broker", "streams", "plan", "dispatch", "jobs", "web", "partner")
 
 
@@ -210,7 +209,10 @@ def _run(source: Source, settings: Settings, pace: float | None, *, quiet: bool)
         began = time.monotonic()
         _play(services, source, pace, quiet=quiet)
         summary = _accounted(services.board.summary(), source, time.monotonic() - began)
-        return {**summary, "sessions": session_scores(services.store, source.ends_at + _AFTER_STEPS * source.step_ms)}
+        return {
+            **summary,
+            "sessions": session_scores(services.store, source.ends_at + driving.AFTER_STEPS * source.step_ms),
+        }
     finally:
         parent.stop()
         services.close()
@@ -232,7 +234,7 @@ def _play(services: Services, source: Source, pace: float | None, *, quiet: bool
     )
     with Progress(*columns, console=errors if quiet else screen, disable=quiet) as bar:
         task = bar.add_task(
-            "replay", total=source.ends_at - source.starts_at + _AFTER_STEPS * source.step_ms, records=0
+            "replay", total=source.ends_at - source.starts_at + driving.AFTER_STEPS * source.step_ms, records=0
         )
 
         def report(progress: driving.Progress) -> None:

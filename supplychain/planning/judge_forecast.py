@@ -24,9 +24,8 @@ from supplychain.forecasting.shelf_learning import ITEMS, forecaster, largest_ro
 from supplychain.forecasting.trade_calendar import TradeCalendar, date_of
 from supplychain.planning.learn import learning_frame, shelf_settings
 from supplychain.planning.learned import ModelBody, decode_model
-from supplychain.planning.lessons import learned as learned_lessons
-from supplychain.planning.ports import Compute, Store, Tx
-from supplychain.planning.slot_outlook import slot_rows
+from supplychain.planning.ports import Compute, Store
+from supplychain.planning.slot_outlook import slots_ahead
 
 MEASURED_DAYS = 28
 _BACKTEST_SECONDS = 3_600.0
@@ -46,7 +45,7 @@ def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[s
         forecasts = tx.learning.shelf([sku])
         history = tx.versions.history()
         versions = tx.learning.models()
-        ahead = _slots_ahead(tx, catalogue, sku, region)
+        ahead = slots_ahead(tx, catalogue, sku, region)
     if ahead and catalogue.skus[sku].live_exclusive:
         return _of_sessions(catalogue, sku, region, ahead)
     if stored is None:
@@ -85,15 +84,6 @@ def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[s
         "backtest": [row for row in body.scores if row["segment"] in {"all", mine.segment}],
         "measured": [row for row in measured(store) if row["segment"] in {"all", mine.segment}],
     }
-
-
-def _slots_ahead(tx: Tx, catalogue: Catalogue, sku: str, region: str) -> list[dict[str, Any]]:
-    """Gross pieces per remaining slot of the sessions ahead, with quantiles."""
-    now = tx.signals.planned_through() or 0
-    _, tuning = tx.versions.tuning()
-    _, lessons = learned_lessons(tx)
-    taught = lessons.session if lessons else None
-    return slot_rows(catalogue, tuning.forecast, taught, tx.world.forecasts([sku], now), sku, region, now)
 
 
 def _of_sessions(catalogue: Catalogue, sku: str, region: str, slots: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from supplychain.domain.forecast import SessionForecast
 from supplychain.domain.network import Catalogue, Session
 from supplychain.forecasting.losses import bias, coverage, weighted_quantile_loss
 from supplychain.forecasting.quantiles import quantiles
+from supplychain.forecasting.session_learning import ELAPSED
 from supplychain.planning.ports import Store
-
-ELAPSED = (0.1, 0.25, 0.5, 0.75)
-LEVELS = (0.1, 0.5, 0.9)
+from supplychain.planning.slot_outlook import LEVELS
 
 
 def session_scores(store: Store, now: int | None = None) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from supplychain.forecasting.quantiles import quantiles
 from supplychain.forecasting.session_lessons import SessionLessons
 from supplychain.forecasting.session_model import SessionModel
 from supplychain.planning.lessons import learned
-from supplychain.planning.ports import Store
+from supplychain.planning.ports import Store, Tx
 
 LEVELS = (0.1, 0.5, 0.9)
 
@@ -82,16 +82,20 @@ def slots_of(store: Store, session: str, sku: str) -> list[dict[str, Any]]:
         If the session is unknown.
     """
     with store.read() as tx:
-        now = tx.signals.planned_through() or 0
         _, catalogue = tx.versions.network()
-        _, tuning = tx.versions.tuning()
-        _, lessons = learned(tx)
-        forecasts = tx.world.forecasts([sku], now)
-    if session not in catalogue.sessions:
-        raise NotFoundError(f"unknown session {session!r}", way_out="see the overview", session=session)
-    taught = lessons.session if lessons else None
-    rows = slot_rows(catalogue, tuning.forecast, taught, forecasts, sku, None, now)
+        if session not in catalogue.sessions:
+            raise NotFoundError(f"unknown session {session!r}", way_out="see the overview", session=session)
+        rows = slots_ahead(tx, catalogue, sku, None)
     return [row for row in rows if row["session"] == session]
+
+
+def slots_ahead(tx: Tx, catalogue: Catalogue, sku: str, region: str | None) -> list[dict[str, Any]]:
+    """Rows of one SKU as the world is now, of all sessions that are not over; see `slot_rows`."""
+    now = tx.signals.planned_through() or 0
+    _, tuning = tx.versions.tuning()
+    _, lessons = learned(tx)
+    taught = lessons.session if lessons else None
+    return slot_rows(catalogue, tuning.forecast, taught, tx.world.forecasts([sku], now), sku, region, now)
 
 
 def _sum(parts: Mapping[str, Moments]) -> Moments | None:

@@ -27,6 +27,8 @@ from supplychain.processes.ticker import send_tick
 _PATIENCE_SECONDS = 600.0
 """A busy machine may take minutes; business time waits, so patience costs nothing but the news of a failure."""
 _POLL_SECONDS = 0.004
+AFTER_STEPS = 12
+"""Steps of business time that are played after the last event: answers to what the last plans ordered still come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,7 @@ class Driver:
                 self._advance_partner(client, at)
                 self._keep_pace(began, at - starts_at)
                 report(Progress(at, self._records))
-            # answers to what the last plans ordered still come in
-            for _ in range(12):
+            for _ in range(AFTER_STEPS):
                 self._publish(publisher, [], at, at + self._step_ms)
                 at += self._step_ms
                 self._quiet(at)

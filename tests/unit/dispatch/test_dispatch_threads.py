@@ -1,7 +1,7 @@
 """Nobody waits for somebody else's receiver, free threads are used at once, and clocks that jump double nothing."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,33 +9,16 @@ import pytest
 from supplychain.dispatch.dispatcher import Dispatcher
 from supplychain.dispatch.outcome import Outcome
 from supplychain.planning.ports import Message
-from supplychain.storage.engine import Database
-from supplychain.storage.migrate import upgrade
 from supplychain.storage.store import SqlStore
 from tests.unit.dispatch.outbox_stage import (
     Clock,
     Scripted,
-    empty_outbox,
     make_dispatcher,
     send,
     states_of,
     until,
     wait_for,
 )
-
-
-@pytest.fixture(scope="module")
-def file_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlStore]:
-    database = Database(f"sqlite:///{tmp_path_factory.mktemp('dispatch')}/test.db")
-    upgrade(database)
-    yield SqlStore(database)
-    database.close()
-
-
-@pytest.fixture
-def store(file_store: SqlStore) -> SqlStore:
-    empty_outbox(file_store)
-    return file_store
 
 
 def test_a_slow_supplier_delays_nobody(store: SqlStore) -> None:
