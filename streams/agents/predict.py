@@ -7,33 +7,64 @@ all in, so a replay and a worker that took over read the same.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from supplychain.domain.forecast import SessionForecast
 from supplychain.domain.network import Catalogue, Session
 from supplychain.domain.tuning import Forecast
 from supplychain.domain.units import MINUTE, SECOND, floor_to
 from supplychain.forecasting.audience import UNSEEN, Audience, audience_until
+from supplychain.forecasting.empty_stretches import Stretch, empty_stretches
 from supplychain.forecasting.exposure import SpikeLift
 from supplychain.forecasting.session_lessons import SessionLessons
 from supplychain.forecasting.session_model import SessionModel
 from supplychain.watching.delta import ForecastCue
 
-Viewers = Callable[[str, int, int], Sequence[tuple[int, float]]]
-"""Mean viewers of a room in each minute of [start, end) that was sampled."""
-Available = Callable[[Catalogue, str, int, int], int]
-"""Sellable pieces of a SKU over all warehouses at a moment, and what was received after it up to a later one."""
+
+class Readings(Protocol):
+    """What a forecast reads of the world beside its cue."""
+
+    def viewers(self, room: str, start: int, end: int) -> Sequence[tuple[int, float]]:
+        """Mean viewers of a room in each minute of [start, end) that was sampled."""
+        ...
+
+    def stock(self, catalogue: Catalogue, sku: str, at: int) -> int:
+        """Sellable pieces of a SKU over all warehouses at a moment."""
+        ...
+
+    def receipts(self, sku: str, after: int, until: int) -> Sequence[tuple[int, int]]:
+        """When a SKU was received with after < when <= until, and how many pieces, in order of time."""
+        ...
+
+    def sold(self, session: str, sku: str, until: int) -> Sequence[tuple[int, int]]:
+        """Minutes in which a session sold a SKU and the pieces, known up to `until`, in order of time."""
+        ...
+
+
+class PlanAlone:
+    """Nothing can be read: the plan stands for the audience, and an item is only sold out to its cap."""
+
+    def viewers(self, room: str, start: int, end: int) -> Sequence[tuple[int, float]]:
+        """Nobody was counted."""
+        return ()
+
+    def stock(self, catalogue: Catalogue, sku: str, at: int) -> int:
+        """Plenty."""
+        return sys.maxsize
+
+    def receipts(self, sku: str, after: int, until: int) -> Sequence[tuple[int, int]]:
+        """None."""
+        return ()
+
+    def sold(self, session: str, sku: str, until: int) -> Sequence[tuple[int, int]]:
+        """None."""
+        return ()
+
+
 SETTLED = 5 * SECOND
 """So long after a minute its samples are all in."""
 _MOST = 1_000
-
-
-def _nobody(room: str, start: int, end: int) -> Sequence[tuple[int, float]]:
-    return ()
-
-
-def _plenty(catalogue: Catalogue, sku: str, start: int, end: int) -> int:
-    return sys.maxsize
 
 
 class Predictor:
@@ -41,10 +72,8 @@ class Predictor:
 
     Parameters
     ----------
-    viewers
-        Where the audience is read; without it the plan stands for it.
-    available
-        Where stock is read; without it an item is only sold out to its cap.
+    readings
+        Where audience, stock and sales are read.
     """
 
     def __init__(
@@ -54,12 +83,10 @@ class Predictor:
         tuning_version: int,
         lessons: SessionLessons | None = None,
         lessons_version: int = 0,
-        viewers: Viewers = _nobody,
-        available: Available = _plenty,
+        readings: Readings | None = None,
     ) -> None:
         self._catalogue = catalogue
-        self._viewers = viewers
-        self._available = available
+        self._read = readings or PlanAlone()
         self._opening: dict[tuple[str, str], int] = {}
         self._heard: dict[str, tuple[int, list[tuple[int, float]]]] = {}
         self._audiences: dict[tuple[str, int], Audience] = {}
@@ -74,9 +101,7 @@ class Predictor:
             return None
         sold = (cue.orders_by_region, cue.units_by_region)
         audience = self._audience(session, cue.at)
-        left = self._model.forecast(
-            cue.session_id, cue.sku, cue.at, *sold, self._censored(session, cue), audience, lifts
-        )
+        left = self._model.forecast(cue.session_id, cue.sku, cue.at, *sold, self._empty(session, cue), audience, lifts)
         planned = self._model.plan(cue.session_id, cue.sku)
         if left is None or planned is None:
             return None
@@ -93,24 +118,29 @@ class Predictor:
             model_version=self._name,
         )
 
-    def _censored(self, session: Session, cue: ForecastCue) -> int:
-        """Return for how long an item could not be bought: since its cap was reached, or its stock was sold and sales stopped.
+    def _empty(self, session: Session, cue: ForecastCue) -> tuple[Stretch, ...]:
+        """Return when an item could not be bought: before each restock, since its stock was sold again, or since its cap was reached.
 
         As in the lessons of past sessions. An item that goes on selling beyond its stock was not sold out, and pre-sale goods and
         bundles are not sold from it.
         """
-        quiet = cue.at - max(cue.sold_at, session.starts_at)
+        capped = ((cue.at - cue.censored_ms, cue.at),) if cue.censored_ms > 0 else ()
         item, record = session.item(cue.sku), self._catalogue.skus.get(cue.sku)
         asked = item is not None and not item.presale and record is not None and not record.components
-        if not asked or cue.sold_at < 0 or quiet <= max(MINUTE, cue.censored_ms):
-            return cue.censored_ms
+        if not asked or cue.sold_at < 0:
+            return capped
         key, start = (session.session, cue.sku), session.starts_at
         if key not in self._opening:
-            self._opening[key] = self._available(self._catalogue, cue.sku, start, start)
-        sold, settled = sum(cue.units_by_region.values()), floor_to(cue.at - SETTLED, MINUTE)
-        if sold < self._opening[key] or sold < self._available(self._catalogue, cue.sku, start, settled):
-            return cue.censored_ms
-        return quiet
+            self._opening[key] = self._read.stock(self._catalogue, cue.sku, start)
+        sold, opening = sum(cue.units_by_region.values()), self._opening[key]
+        if sold < opening:
+            return capped
+        settled = floor_to(cue.at - SETTLED, MINUTE)
+        receipts = self._read.receipts(cue.sku, start, settled)
+        before = empty_stretches(opening, receipts, self._read.sold(*key, settled)) if receipts else ()
+        quiet = cue.at - max(cue.sold_at, start)
+        out_again = sold >= opening + sum(pieces for _, pieces in receipts) and quiet > max(MINUTE, cue.censored_ms)
+        return (*before, (cue.at - quiet, cue.at)) if out_again else (*before, *capped)
 
     def _audience(self, session: Session, at: int) -> Audience:
         """Return the audience as known at a moment; against what is usual in a session, so nothing before that is learned."""
@@ -122,7 +152,7 @@ class Predictor:
         if key not in self._audiences:
             known, minutes = self._heard.get(session.session, (floor_to(session.starts_at, MINUTE), []))
             if until > known:
-                minutes = [*minutes, *self._viewers(session.room, known, until)]
+                minutes = [*minutes, *self._read.viewers(session.room, known, until)]
                 self._heard[session.session] = (until, minutes)
             if len(self._audiences) > _MOST:
                 self._audiences.clear()

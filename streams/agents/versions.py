@@ -11,6 +11,7 @@ from supplychain.bootstrap import Services
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Tuning
 from supplychain.planning.lessons import learned
+from supplychain.planning.ports import Store
 from supplychain.watching.detector import shape_of
 from supplychain.watching.lines import LineTable
 from supplychain.watching.table import SHIPPED
@@ -66,19 +67,32 @@ class Current:
             or (old.network_version, old.tuning_version, old.lessons_version, old.thresholds_version) != active
         ):
             taught = lessons.session if lessons else None
-            predictor = Predictor(
-                catalogue, tuning.forecast, tuning_version, taught, lessons_version, self._viewers, self._available
-            )
+            readings = _Stored(self._services.store)
+            predictor = Predictor(catalogue, tuning.forecast, tuning_version, taught, lessons_version, readings)
             table = ThresholdTable.of(calibrated[1]) if calibrated else SHIPPED
             self._versions = Versions(*active, catalogue, tuning, LineTable(catalogue), table, predictor)
         assert self._versions is not None  # noqa: S101 - set above
         return self._versions
 
-    def _viewers(self, room: str, start: int, end: int) -> Sequence[tuple[int, float]]:
-        with self._services.store.read() as tx:
+
+class _Stored:
+    """Readings of the database."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def viewers(self, room: str, start: int, end: int) -> Sequence[tuple[int, float]]:
+        with self._store.read() as tx:
             return tx.world.viewers(room, start, end)
 
-    def _available(self, catalogue: Catalogue, sku: str, start: int, end: int) -> int:
-        with self._services.store.read() as tx:
-            opening = sum(max(0, level.on_hand) for level in tx.world.stock(catalogue, [sku], start))
-            return opening + tx.world.received(sku, start, end)
+    def stock(self, catalogue: Catalogue, sku: str, at: int) -> int:
+        with self._store.read() as tx:
+            return sum(max(0, level.on_hand) for level in tx.world.stock(catalogue, [sku], at))
+
+    def receipts(self, sku: str, after: int, until: int) -> Sequence[tuple[int, int]]:
+        with self._store.read() as tx:
+            return tx.world.receipts(sku, after, until)
+
+    def sold(self, session: str, sku: str, until: int) -> Sequence[tuple[int, int]]:
+        with self._store.read() as tx:
+            return [(minute.at, minute.pieces) for minute in tx.world.minutes(session, until, sku)]

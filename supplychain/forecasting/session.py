@@ -281,6 +281,20 @@ class SessionForecaster:
         self.advance(at_ms)
         self.in_stock = True
 
+    def advance_past(self, at_ms: int, pace: float, empty: Sequence[tuple[int, int]]) -> None:
+        """Let business time pass to `at_ms` as `advance` does, with the stretches in which nothing could be bought left out.
+
+        Parameters
+        ----------
+        empty
+            (from, to), in order of time; they may overlap.
+        """
+        for start, end in empty:
+            if end > self.seen_ms and start < at_ms:
+                self.stock_out(start, pace)
+                self.restocked(min(end, at_ms))
+        self.advance(at_ms, pace)
+
     def forecast(self, at_ms: int, pace_ahead: float = 1.0, lifts: Sequence[SpikeLift] = ()) -> SessionForecast:
         """Demand from `at_ms` to the end of the session, stock or no stock.
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from supplychain.domain.network import Catalogue, Session, SessionItem
 from supplychain.domain.tuning import Forecast
 from supplychain.forecasting.audience import UNSEEN, Audience
+from supplychain.forecasting.empty_stretches import Stretch
 from supplychain.forecasting.exposure import MINUTE_MS, ExposureCurve, SpikeLift, exposure_curve
 from supplychain.forecasting.session import SessionForecast, SessionForecaster, SessionPrior
 from supplychain.forecasting.session_lessons import Basket, SessionLessons
@@ -52,7 +53,7 @@ class SessionModel:
         at: int,
         orders: Mapping[str, int] | None = None,
         units: Mapping[str, int] | None = None,
-        censored_ms: int = 0,
+        empty: Sequence[Stretch] = (),
         audience: Audience = UNSEEN,
         lifts: Sequence[SpikeLift] = (),
     ) -> SessionForecast | None:
@@ -62,8 +63,8 @@ class SessionModel:
         ----------
         orders, units
             Gross orders and pieces so far, by region.
-        censored_ms
-            How long it could not be bought up to `at`: those minutes teach nothing.
+        empty
+            When it could not be bought, in order of time: those stretches teach nothing.
         audience
             Of the session, as known at `at`.
         lifts
@@ -72,15 +73,14 @@ class SessionModel:
         if self.plan(session_id, sku) is None:
             return None
         item = SessionForecaster(*self._plans(session_id, sku, bool(audience.minutes)))
-        power, until = self.lessons.effects.audience_power, max(at - censored_ms, item.seen_ms)
-        pace = 1.0
+        power, pace = self.lessons.effects.audience_power, 1.0
         for start, ratio in audience.minutes:
-            if start >= until:
+            if start >= at:
                 break
-            item.advance(start, pace)
+            item.advance_past(start, pace, empty)
             pace = ratio**power
-            item.advance(min(start + MINUTE_MS, until), pace)
-        item.advance(until, pace)
+            item.advance_past(min(start + MINUTE_MS, at), pace, empty)
+        item.advance_past(at, pace, empty)
         for region, count in sorted((orders or {}).items()):
             item.observe(region, count, (units or {}).get(region, count))
         return item.forecast(at, audience.ahead**power, lifts)

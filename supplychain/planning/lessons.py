@@ -9,7 +9,8 @@ from functools import lru_cache
 
 from supplychain.domain.network import Catalogue, Session
 from supplychain.domain.past import PastSession, SoldMinute
-from supplychain.domain.units import DAY, MINUTE, SECOND
+from supplychain.domain.units import DAY, MINUTE, SECOND, floor_to
+from supplychain.forecasting.empty_stretches import empty_stretches
 from supplychain.forecasting.lesson_learning import learn_lessons
 from supplychain.forecasting.session_lessons import Lessons, lessons_from_json
 from supplychain.planning.ports import SYSTEM, Compute, Store, Tx, WallClock
@@ -120,21 +121,21 @@ def _folded(session: Session, minutes: Iterable[SoldMinute]) -> bool:
 def _sold_out(
     tx: Tx, catalogue: Catalogue, session: Session, sku: str, minutes: Iterable[SoldMinute]
 ) -> frozenset[int]:
-    """Minutes in which nothing could be bought: after the cap was reached, or after the stock was sold and sales stopped."""
+    """Minutes in which nothing could be bought: the cap was reached, or the stock was sold and sales had stopped, until more came."""
     item = session.item(sku)
     record = catalogue.skus.get(sku)
     if item is None or record is None:
         return frozenset()
+    sales = [(one.at, one.pieces) for one in minutes if one.sku == sku and one.orders and one.at < session.ends_at]
     caps = [cap for cap in (item.cap, record.sale_cap_session, record.sale_cap_run) if cap is not None]
+    found: set[int] = set()
     if not item.presale and not record.components:
-        caps.append(sum(level.on_hand for level in tx.world.stock(catalogue, [sku], session.starts_at)))
-    if not caps:
-        return frozenset()
-    last = sold = 0
-    for minute in minutes:
-        if minute.sku == sku and minute.orders and minute.at < session.ends_at:
-            sold += minute.pieces
-            last = minute.at
-    if sold < min(caps):
-        return frozenset()
-    return frozenset(range(last + MINUTE, session.ends_at, MINUTE))
+        opening = sum(level.on_hand for level in tx.world.stock(catalogue, [sku], session.starts_at))
+        receipts = tx.world.receipts(sku, session.starts_at, session.ends_at)
+        for start, end in empty_stretches(opening, receipts, sales):
+            found.update(range(start, end - MINUTE + 1, MINUTE))
+        caps.append(opening + sum(pieces for _, pieces in receipts))
+    if caps and sum(pieces for _, pieces in sales) >= min(caps):
+        last = sales[-1][0] if sales else floor_to(session.starts_at, MINUTE) - MINUTE
+        found.update(range(last + MINUTE, session.ends_at, MINUTE))
+    return frozenset(found)

@@ -77,7 +77,7 @@ def test_lessons_of_any_past_give_sane_forecasts(
     at = coming.starts_at + now * MINUTE
     known = audience_until(coming, lessons.session.audience, [(T0 + m * MINUTE, v) for m, v in heard], at)
     lifts = (SpikeLift(3.0, coming.starts_at + 5 * MINUTE),)
-    left = model.forecast("s0", "A", at, {"R1": sold}, {"R1": 2 * sold}, 3 * MINUTE, known, lifts)
+    left = model.forecast("s0", "A", at, {"R1": sold}, {"R1": 2 * sold}, ((at - 3 * MINUTE, at),), known, lifts)
     assert left is not None
     parts = left.regions()
     assert np.isclose(sum(part.mean for part in parts.values()), left.units.mean)

@@ -24,7 +24,7 @@ from supplychain.cli.bench.session_generator import (
     evenings,
 )
 from supplychain.cli.bench.session_net import net_moments
-from supplychain.cli.bench.session_service import service_forecasts, taught_by
+from supplychain.cli.bench.session_service import Progress, service_forecasts, silent, taught_by
 from supplychain.cli.bench.shop_days import CHECKPOINTS, day_checkpoints
 from supplychain.forecasting.exposure import MINUTE_MS, RoomPace, exposure_curve
 from supplychain.forecasting.exposure_learning import LearnedEffects, learn_rates
@@ -41,9 +41,19 @@ LEVELS = (0.1, 0.5, 0.9)
 
 
 def run(
-    sessions: int = 1_000, training: int = 1_500, seed: int = 7, data: Path | None = None, kind: str = "online-retail"
+    sessions: int = 1_000,
+    training: int = 1_500,
+    seed: int = 7,
+    data: Path | None = None,
+    kind: str = "online-retail",
+    progress: Progress = silent,
 ) -> list[Row]:
     """All rows: synthetic remaining demand, net demand, speed, and the safety check when a file is given.
+
+    Parameters
+    ----------
+    progress
+        Is told the share done.
 
     Returns
     -------
@@ -51,22 +61,30 @@ def run(
         `model, elapsed, wql, coverage80, data`; speed rows carry `microseconds` and `state_bytes` instead.
     """
     past, test = evenings(training, seed), evenings(sessions, seed + 1)
+    progress(0.05)
     lessons = taught_by(past)
-    forecasts = service_forecasts(test, lessons, ELAPSED)
-    rows = remaining_rows(lessons, forecasts, test, past)
+    progress(0.25)
+    forecasts = service_forecasts(test, lessons, ELAPSED, progress=lambda share: progress(0.25 + 0.3 * share))
+    rows = remaining_rows(lessons, forecasts, test, past, lambda share: progress(0.55 + 0.3 * share))
     rows += net_rows(forecasts[ELAPSED.index(0.5)], past, test, seed)
     rows += speed_rows()
+    progress(0.9)
     if data is not None:
         rows += intraday_rows(data, kind)
+    progress(1.0)
     return rows
 
 
 def remaining_rows(
-    lessons: SessionLessons, forecasts: list[tuple[Floats, Floats]], test: Evenings, past: Evenings
+    lessons: SessionLessons,
+    forecasts: list[tuple[Floats, Floats]],
+    test: Evenings,
+    past: Evenings,
+    progress: Progress = silent,
 ) -> list[Row]:
     """Remaining orders as the service forecasts them, against given effects, the prior on the mean curve, and pro-rata."""
     told = _given(test, lessons.tempering.get(ALL, Tempering()))
-    deaf = service_forecasts(test, lessons, ELAPSED, heard=False)
+    deaf = service_forecasts(test, lessons, ELAPSED, heard=False, progress=progress)
     mean_curve = past.orders.mean(axis=0) / past.orders.sum(axis=1).mean()
     totals = past.orders.sum(axis=1).astype(np.float64)
     rates, hosts = learn_rates(past.products, past.hosts, totals, np.ones(len(totals)))

@@ -184,7 +184,8 @@ def session(
     """Judge session forecasts at 10, 25, 50 and 75 % elapsed, and the safety check on real days."""
     from supplychain.cli.bench import bench_session as bench
 
-    rows = bench.run(sessions, training, seed, _there(data) if data else None, kind)
+    with bar("sessions") as progress:
+        rows = bench.run(sessions, training, seed, _there(data) if data else None, kind, progress)
     _shown([dict(row) for row in rows], "Session", json=json)
 
 

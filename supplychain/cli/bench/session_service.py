@@ -6,7 +6,7 @@ plan here states strengths that are not the true ones, and expects of every prod
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -24,10 +24,15 @@ from supplychain.forecasting.session_model import SessionModel
 from supplychain.forecasting.show_plan import run_of_show
 
 Floats = NDArray[np.float64]
+Progress = Callable[[float], None]
 
 PITCH_STRENGTH, OFFER_STRENGTH = 4.0, 4.0
 VIEWERS = 1_000
 PRICE = 10_000
+
+
+def silent(share: float) -> None:
+    """Show no progress."""
 
 
 def planned_sessions(of: Evenings, prefix: str) -> list[Session]:
@@ -77,7 +82,12 @@ def _viewers(of: Evenings, number: int) -> tuple[tuple[int, float], ...]:
 
 
 def service_forecasts(
-    of: Evenings, lessons: SessionLessons, elapsed: Sequence[float], *, heard: bool = True
+    of: Evenings,
+    lessons: SessionLessons,
+    elapsed: Sequence[float],
+    *,
+    heard: bool = True,
+    progress: Progress = silent,
 ) -> list[tuple[Floats, Floats]]:
     """Mean and variance of the remaining orders at each checkpoint, as the service forecasts them from cumulative orders.
 
@@ -85,6 +95,8 @@ def service_forecasts(
     ----------
     heard
         Whether the audience so far is known.
+    progress
+        Is told the share of checkpoints done.
     """
     sessions = planned_sessions(of, "test")
     model = SessionModel(catalogue_of(of, sessions), Forecast(), lessons)
@@ -102,4 +114,5 @@ def service_forecasts(
             if left is not None:
                 found[:, place] = left.orders.mean, left.orders.variance
         out.append((found[0], found[1]))
+        progress(len(out) / len(elapsed))
     return out

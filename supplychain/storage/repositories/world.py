@@ -123,17 +123,17 @@ class SqlWorld:
         )
         return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's documented way to a mapping
 
-    def minutes(self, session: str, until: int) -> list[SoldMinute]:
-        """Return what happened to each SKU of a session in each minute known up to `until`."""
+    def minutes(self, session: str, until: int, sku: str | None = None) -> list[SoldMinute]:
+        """Return what happened to each SKU of a session, or to one, in each minute known up to `until`."""
         minute = windows.c.bin_start - windows.c.bin_start % MINUTE
         names = ("orders", "gross", "cancelled", "refunded", "returned")
         sums = [func.sum(windows.c[name]).label(name) for name in names]
-        rows = self._connection.execute(
-            select(windows.c.sku, minute.label("minute"), *sums)
-            .where(windows.c.session == session, windows.c.known_bin < until)
-            .group_by(windows.c.sku, minute)
-            .order_by(windows.c.sku, minute)
+        query = select(windows.c.sku, minute.label("minute"), *sums).where(
+            windows.c.session == session, windows.c.known_bin < until
         )
+        if sku is not None:
+            query = query.where(windows.c.sku == sku)
+        rows = self._connection.execute(query.group_by(windows.c.sku, minute).order_by(windows.c.sku, minute))
         return [SoldMinute(row.sku, int(row.minute), *(int(getattr(row, name)) for name in names)) for row in rows]
 
     def gross(self, session: str) -> dict[tuple[str, str], int]:
@@ -160,17 +160,20 @@ class SqlWorld:
         )
         return [(int(row.minute), float(row.viewers) / max(1.0, float(row.samples))) for row in rows]
 
-    def received(self, sku: str, after: int, until: int) -> int:
-        """Return the sellable pieces of a SKU that warehouses received with after < as_of <= until."""
-        total = self._connection.scalar(
-            select(func.sum(stock_log.c.sellable)).where(
+    def receipts(self, sku: str, after: int, until: int) -> list[tuple[int, int]]:
+        """Return when warehouses received a SKU with after < as_of <= until, and the sellable pieces, in order of time."""
+        rows = self._connection.execute(
+            select(stock_log.c.as_of, func.sum(stock_log.c.sellable))
+            .where(
                 stock_log.c.sku == sku,
                 stock_log.c.kind == "receipt",
                 stock_log.c.as_of > after,
                 stock_log.c.as_of <= until,
             )
+            .group_by(stock_log.c.as_of)
+            .order_by(stock_log.c.as_of)
         )
-        return int(total or 0)
+        return [(int(row[0]), int(row[1])) for row in rows]
 
     def stock_as_of(self) -> dict[str, int]:
         """Return the newest stamp that each warehouse reported."""

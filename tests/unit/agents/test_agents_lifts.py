@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from streams.agents.lifts import HALF_LIFE, KEPT, Lifts
-from streams.agents.predict import Predictor
+from streams.agents.predict import PlanAlone, Predictor
 from supplychain.domain.tuning import Forecast
 from supplychain.domain.units import HOUR, MINUTE
 from supplychain.forecasting.session_lessons import SessionLessons
@@ -87,14 +87,15 @@ def test_a_running_spike_moves_the_next_minutes() -> None:
 def test_the_audience_so_far_moves_the_rest_and_is_read_once_a_minute() -> None:
     asked: list[tuple[str, int, int]] = []
 
-    def viewers(room: str, start: int, end: int) -> list[tuple[int, float]]:
-        asked.append((room, start, end))
-        return [(at, 200.0) for at in range(start, end, MINUTE)]
+    class Heard(PlanAlone):
+        def viewers(self, room: str, start: int, end: int) -> list[tuple[int, float]]:
+            asked.append((room, start, end))
+            return [(at, 200.0) for at in range(start, end, MINUTE)]
 
     planned = replace(CATALOGUE.sessions["L1"], expected_viewers=100)
     catalogue = replace(CATALOGUE, sessions={"L1": planned})
     lessons = SessionLessons(audience=(1.0,), trust=1.0, sessions=5)
-    full = Predictor(catalogue, Forecast(), 1, lessons, 2, viewers)
+    full = Predictor(catalogue, Forecast(), 1, lessons, 2, Heard())
     usual = Predictor(catalogue, Forecast(), 1, lessons, 2)
     at = ON_AIR + HOUR + 5_000
     cue = ForecastCue("L1", "A", at, {"CN-ZJ": 80}, {"CN-ZJ": 80})

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from streams.agents.predict import Predictor
+from streams.agents.predict import PlanAlone, Predictor
 from streams.agents.reports import EngagementAgent, StockAgent
 from streams.agents.versions import Current
 from streams.chunks import Chunk, Retained
@@ -225,30 +225,47 @@ def test_regions_that_buy_more_get_more_of_the_rest() -> None:
     assert found.rest["CN-GD"][0] > found.rest["CN-ZJ"][0]
 
 
+class _Shelf(PlanAlone):
+    """A warehouse: stock at the start, what came since, and the minutes in which it was sold."""
+
+    def __init__(self, stock: int, receipts: tuple[tuple[int, int], ...] = (), sold: tuple[tuple[int, int], ...] = ()):
+        self.held, self.came, self.gone = stock, receipts, sold
+
+    def stock(self, catalogue: Catalogue, sku: str, at: int) -> int:
+        assert at == ON_AIR
+        return self.held
+
+    def receipts(self, sku: str, after: int, until: int) -> Sequence[tuple[int, int]]:
+        assert ON_AIR == after <= until <= ON_AIR + 3 * HOUR - SECOND, "only what has settled is read"
+        return [one for one in self.came if after < one[0] <= until]
+
+    def sold(self, session: str, sku: str, until: int) -> Sequence[tuple[int, int]]:
+        return [one for one in self.gone if one[0] < until]
+
+
+def _rest(at: int, sold: int, shelf: PlanAlone, catalogue: Catalogue = CATALOGUE, sold_at: int = -1) -> float:
+    found = Predictor(catalogue, Forecast(), 4, readings=shelf).forecast(_cue(at, {"CN-ZJ": sold}, sold_at=sold_at))
+    assert found is not None
+    return found.rest_mean
+
+
 def test_an_item_whose_stock_is_sold_and_that_stopped_selling_keeps_its_rate() -> None:
-    def rest(stock: int, received: int = 0, **changes: Any) -> float:
-        read: list[tuple[str, int, int]] = []
-
-        def available(catalogue: Catalogue, sku: str, start: int, end: int) -> int:
-            read.append((sku, start, end))
-            return stock + received * (end > start)
-
-        predictor = Predictor(changes.pop("catalogue", CATALOGUE), Forecast(), 4, available=available)
-        found = predictor.forecast(_cue(ON_AIR + 2 * HOUR, {"CN-ZJ": 40}, **changes))
-        assert found is not None
-        assert all(start == ON_AIR <= end <= ON_AIR + 2 * HOUR - SECOND for _, start, end in read)
-        return found.rest_mean
-
-    quiet = {"sold_at": ON_AIR + HOUR}
-    slow, out = rest(1_000, **quiet), rest(40, **quiet)
-    assert slow == pytest.approx(rest(1_000))
+    at, quiet = ON_AIR + 2 * HOUR, ON_AIR + HOUR
+    slow, out = _rest(at, 40, _Shelf(1_000), sold_at=quiet), _rest(at, 40, _Shelf(40), sold_at=quiet)
+    assert slow == pytest.approx(_rest(at, 40, _Shelf(1_000)))
     assert slow < 0.8 * out, "an hour without stock is not an hour without demand"
     assert out == pytest.approx(40.0, rel=0.05), "40 an hour, and one hour is left"
-    assert rest(40, received=10, **quiet) == pytest.approx(slow), "it was received, so it could be bought"
-    assert rest(40, sold_at=ON_AIR + 2 * HOUR) == pytest.approx(slow), "it goes on selling"
+    came = _Shelf(40, ((ON_AIR + 30 * MINUTE, 10),), ((ON_AIR, 40),))
+    assert _rest(at, 40, _Shelf(40, ((ON_AIR + HOUR + 1, 10),), ((ON_AIR + HOUR - MINUTE, 40),)), sold_at=quiet) == (
+        pytest.approx(slow)
+    ), "it was received at once, so it could be bought"
+    assert _rest(at, 40, came, sold_at=ON_AIR + MINUTE) > slow, "half an hour of it was empty"
+    assert _rest(at, 40, _Shelf(40), sold_at=at) == pytest.approx(slow), "it goes on selling"
     session = replace(CATALOGUE.sessions["L1"], items=(SessionItem("A", 120.0, presale=True),))
     ahead = replace(CATALOGUE, sessions={"L1": session})
-    assert rest(40, catalogue=ahead, **quiet) == pytest.approx(rest(1_000, catalogue=ahead)), "sold before it is there"
+    assert _rest(at, 40, _Shelf(40), ahead, sold_at=quiet) == pytest.approx(
+        _rest(at, 40, _Shelf(1_000), ahead, sold_at=quiet)
+    ), "sold before it is there"
 
 
 def test_nothing_is_forecast_off_the_schedule_or_after_the_end() -> None:

@@ -97,7 +97,9 @@ def test_bench_session_beats_prior_and_pro_rata_on_a_small_run() -> None:
     past, test = evenings(120, 7), evenings(60, 8)
     lessons = taught_by(past)
     forecasts = service_forecasts(test, lessons, bench_session.ELAPSED)
-    rows = bench_session.remaining_rows(lessons, forecasts, test, past)
+    done: list[float] = []
+    rows = bench_session.remaining_rows(lessons, forecasts, test, past, done.append)
+    assert done == [0.25, 0.5, 0.75, 1.0], "a bench tells how far it is"
     at_half = {row["model"]: row["wql"] for row in rows if row["elapsed"] == 0.5}
     assert at_half["learned effects"] < 0.7 * min(at_half["prior only"], at_half["pro-rata"])
     assert {row["elapsed"] for row in rows} == {0.1, 0.25, 0.5, 0.75}

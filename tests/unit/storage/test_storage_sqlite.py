@@ -92,8 +92,9 @@ def test_stock_keeps_the_fences_of_the_catalogue(store: SqlStore) -> None:
         came = {**row, "kind": "receipt", "closes": False, "applied": True}
         later = [{**came, "sequence": 2 + at, "as_of": T0 + at, "sellable": 10 + at} for at in range(3)]
         insert_new(tx.connection, stock_log, later)
-        assert [tx.world.received("A", T0, T0 + end) for end in (0, 1, 2, 9)] == [0, 11, 23, 23]
-        assert tx.world.received("B", T0, T0 + 9) == 0
+        assert [len(tx.world.receipts("A", T0, T0 + end)) for end in (0, 1, 2, 9)] == [0, 1, 2, 2]
+        assert tx.world.receipts("A", T0, T0 + 9) == [(T0 + 1, 11), (T0 + 2, 12)]
+        assert tx.world.receipts("B", T0, T0 + 9) == []
 
 
 def test_line_in_two_states_never_is(store: SqlStore) -> None:
