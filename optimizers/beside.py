@@ -28,7 +28,7 @@ from optimizers.restrict import Taken
 from optimizers.rounds import plan_items
 from optimizers.routes import Rates
 from optimizers.scratch import scratch_for
-from optimizers.solution import Ints, Plan, Prices
+from optimizers.solution import Ints, Orders, Plan, Prices
 
 _LEVELS: Final = (1.0, 0.5, 0.0, 2.0)
 _FEW: Final = 2
@@ -66,13 +66,20 @@ class Beside:
         order = np.argsort(costs, kind="stable")
         self._ways = [ways[k] for k in order]
 
-    def plan(self) -> Plan:
-        """The cheapest plan found: the program's, then batch by batch as long as one more or one less is cheaper."""
+    def plan(self, standing: Orders | None = None) -> Plan:
+        """The cheapest plan found: the program's, then batch by batch as long as one more or one less is cheaper.
+
+        standing : orders of the item in force; where they may still be kept, no plan that costs more replaces them.
+        """
         state = self._state
         cost, placed = self._trial(state.tables, *self._ways[0])
         orders = self._given.copy()
         orders[state.lay.cand_mode, state.lay.cand_period] += placed
-        better = self._climb(orders)
+        tried = [self._climb(orders)]
+        if standing is not None:
+            everywhere = np.ones(orders.shape, dtype=bool)
+            tried += [self.cost_with(kept, everywhere) for kept in self._still_possible(standing)]
+        better = min((found for found in tried if found is not None), key=lambda found: found[0], default=None)
         tables = state.tables
         if better is not None and better[0] < cost:
             wanted = better[1][state.lay.cand_mode, state.lay.cand_period]
@@ -81,6 +88,14 @@ class Beside:
         found = read_book(state)
         remove_item(tables, 0, state.ledgers, state.book)
         return found
+
+    def _still_possible(self, standing: Orders) -> list[Ints]:
+        """Orders (M, T) of the standing plan as the only element, none where an offer no longer allows them."""
+        orders, lay = np.zeros_like(self._given), self._state.lay
+        orders[standing.mode, standing.period] = standing.pieces
+        new = (orders - self._given)[lay.cand_mode, lay.cand_period]
+        allowed = (new >= lay.cand_low) & (new <= lay.cand_high) & (new % lay.cand_step == 0)
+        return [orders] if (allowed | (new == 0)).all() else []
 
     def _climb(self, orders: Ints) -> tuple[float, Ints] | None:
         """Cost and orders after taking changes by one batch that make them cheaper; None when they cannot stand."""

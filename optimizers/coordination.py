@@ -28,8 +28,8 @@ SHARED = 4
 class Coordination:
     """State of a price-coordinated solve: prices, bound, and the plan in force with its ledgers and book.
 
-    parts : items in the order of planning, cut into parts. part_group, part_lane : use of capacity and lanes by each part at
-    the best prices. bundle : what the last sweeps tell of shared prices. wish : (candidates,) orders of the last relaxed optimum. trace : seconds, cost and bound by sweep.
+    first : first step of each price. parts : items in the order of planning, cut into parts. part_group, part_lane : use of capacity and lanes by each part at
+    the best prices. bundle : what the last sweeps tell of shared prices. wish : (candidates,) orders of the last relaxed optimum. trace : seconds, cost and bound after each sweep and plan.
     """
 
     problem: Problem
@@ -39,6 +39,7 @@ class Coordination:
     params: Params
     budget: Budget
     rates: Rates
+    first: Rates
     steps: Rates
     signs: Rates
     closed: Ints
@@ -64,6 +65,10 @@ class Coordination:
         """Relative gap of the plan in force."""
         return (self.cost - self.bound) / max(abs(self.cost), 1.0) if self.planned else np.inf
 
+    def note(self) -> None:
+        """Write down how far the solve is."""
+        self.trace.append((self.budget.spent(), self.cost, self.bound))
+
 
 def coordinate(problem: Problem, params: Params, budget: Budget, closed: Ints | None = None) -> Coordination:
     """Set up a solve: arrays, first prices, empty ledgers."""
@@ -79,7 +84,7 @@ def coordinate(problem: Problem, params: Params, budget: Budget, closed: Ints | 
     items = len(lay.hub)
     parts = np.array_split(order_of_planning(lay), min(max(items // LEAST_IN_PART, 1), MOST_PARTS))
     return Coordination(
-        problem, lay, tables, limits, params, budget, rates, steps, signs, shut, [scratch_for(lay) for _ in range(params.threads)],
+        problem, lay, tables, limits, params, budget, rates, steps, steps, signs, shut, [scratch_for(lay) for _ in range(params.threads)],
         empty_ledgers(problem, lay, limits), supply_rows(lay), empty_book(lay), rates, _bundle(limits, steps),
         wish=np.zeros(len(lay.cand_mode), dtype=np.int64), parts=parts,
     )  # fmt: skip

@@ -23,6 +23,13 @@ from optimizers.rounds import (
 from optimizers.routes import Rates
 from optimizers.solution import Ints
 
+LOWEST, STEEPEST = 0.5, 3.0
+"""Least factor of a price in the first plan, and how far above one it may go, over the number of sweeps.
+
+Prices of the first sweeps are rough, and what is left says more; later ones hardly need a correction. Lanes are another
+matter: days on which a piece may travel at the same price are many, and all items choose the same of them. A price of a first
+step where too many wish to travel spreads them; without it, the last items found no way at all.
+"""
 EXCHANGES = 6
 """Holders of a capacity cell that an item may change places with."""
 
@@ -31,15 +38,18 @@ def plan_round(state: Coordination, rates: Rates) -> None:
     """Make a plan from nothing at `rates`; keep it when it is cheaper than the one in force.
 
     Part by part, the most valuable items first. Before each part the prices are raised where the parts still to come would
-    use more than is left, and lowered where they would use less.
+    use more than is left; before there is a plan they are also lowered where those would use less.
     """
     ledgers = empty_ledgers(state.problem, state.lay, state.limits)
     book = empty_book(state.lay)
     group, lane = state.part_group.sum(axis=0), state.part_lane.sum(axis=0)
+    least, most = 1.0 if state.planned else LOWEST, 1.0 + STEEPEST / max(state.sweeps, 1)
     for part, items in enumerate(state.parts):
+        scarce_group = _scarcity(group, ledgers.group[at.USED_GROUP_LIMIT] - ledgers.group[at.USED_GROUP])
+        scarce_lane = _scarcity(lane, ledgers.lane[at.USED_LANE_LIMIT] - ledgers.lane[at.USED_LANE])
         now = rates._replace(
-            group=_tuned(rates.group, group, ledgers.group[at.USED_GROUP_LIMIT] - ledgers.group[at.USED_GROUP]),
-            lane=_tuned(rates.lane, lane, ledgers.lane[at.USED_LANE_LIMIT] - ledgers.lane[at.USED_LANE]),
+            group=rates.group * np.clip(scarce_group, least, most),
+            lane=rates.lane * np.clip(scarce_lane, 1.0, 2.0) + state.first.lane * np.clip(scarce_lane - 1.0, 0.0, 1.0),
         )
         book = _plan(state, items, now, ledgers, book)
         group, lane = group - state.part_group[part], lane - state.part_lane[part]
@@ -49,8 +59,9 @@ def plan_round(state: Coordination, rates: Rates) -> None:
         state.ledgers, state.book, state.cost, state.planned = ledgers, book, cost, True
 
 
-def _tuned(price: Floats, wanted: Floats, left: Floats) -> Floats:
-    return price * np.clip(wanted / np.maximum(left, 1.0), 0.5, 2.0)
+def _scarcity(wanted: Floats, left: Floats) -> Floats:
+    """What is still wanted over what is left."""
+    return wanted / np.maximum(left, 1.0)
 
 
 def _plan(state: Coordination, items: Ints, rates: Rates, ledgers: Ledgers, book: Book) -> Book:

@@ -28,8 +28,8 @@ from optimizers.solution import Ints, StopReason
 from optimizers.sweep import Use, empty_use, sweep
 
 GROW, SHRINK = 1.2, 0.6
-PLAN_EVERY = 6
-"""After so many sweeps a plan is made at the best prices."""
+FIRST_PLANS, PLAN_EVERY = (1, 3), 6
+"""After which sweeps, and after how many, a plan is made at the best prices."""
 MANY_ITEMS, SAMPLE, SAMPLE_SWEEPS = 4_000, 1_500, 16
 """From how many items on a sample finds the first prices, its size, and its sweeps."""
 FIRST_SHARE, LESS_SHARE, LEAST_SHARE = 0.4, 0.97, 0.03
@@ -79,7 +79,7 @@ def price_round(state: Coordination) -> None:
     if found > state.bound:
         state.bound, state.best_rates, state.item_bounds = found, state.rates, use.bound
         state.part_group, state.part_lane = np.stack([u.group for u in uses]), np.stack([u.lane for u in uses])
-    state.trace.append((state.budget.spent(), state.cost, state.bound))
+    state.note()
     limits, before = state.limits, state.rates
     lots = np.where(state.lay.lot_hub == 0, use.lot - limits.lot, 0.0)
     unserved = limits.service - use.served
@@ -138,7 +138,7 @@ def sample_prices(state: Coordination) -> None:
     state.sweeps += 1
     alone = total(sweep_all(state, parts))
     free = [_share(state, name, alone, everything, len(sample) / items) for name in ("group", "lane", "storage", "cap")]
-    nothing, first, recent = (np.zeros(len(state.lay.lot_pieces)), np.zeros(items)), state.steps, []
+    nothing, recent = (np.zeros(len(state.lay.lot_pieces)), np.zeros(items)), []
     for _ in range(SAMPLE_SWEEPS):
         move_prices(state, alone, free, *nothing)
         recent.append(state.rates)
@@ -147,7 +147,7 @@ def sample_prices(state: Coordination) -> None:
         alone = total(sweep_all(state, parts))
     middle = (np.mean([rates[k] for rates in recent[SAMPLE_SWEEPS // 2 :]], axis=0) for k in range(SHARED))
     state.rates = Rates(*middle, *state.rates[SHARED:])
-    state.steps, state.signs = first, Rates(*(np.zeros_like(sign) for sign in state.signs))
+    state.steps, state.signs = state.first, Rates(*(np.zeros_like(sign) for sign in state.signs))
 
 
 def _share(state: Coordination, name: str, alone: Use, everything: Use, part: float) -> Floats:
@@ -170,14 +170,16 @@ def run(state: Coordination) -> StopReason:
     """Alternate sweeps, plans and improvements until a limit is reached; a plan exists from the first round on."""
     if len(state.lay.hub) >= MANY_ITEMS:
         sample_prices(state)
+    rounds = 0
     while True:
         price_round(state)
-        rounds, last = len(state.trace), state.sweeps >= state.params.sweeps
-        due = last or rounds == 1 or rounds % PLAN_EVERY == PLAN_EVERY - 1
-        if due:
+        rounds += 1
+        last = state.sweeps >= state.params.sweeps
+        if last or rounds in FIRST_PLANS or rounds % PLAN_EVERY == 0:
             plan_round(state, state.best_rates)
-        if due and (last or rounds > 1):
-            improve(state)
+            state.note()
+            if rounds > 1 and state.gap > state.params.gap:
+                improve(state)
         stop = finished(state)
         if stop is not None:
             return stop
@@ -189,6 +191,7 @@ def improve(state: Coordination) -> None:
     improve_round(state, scaled(state.best_rates, 0.0), worst_first(state))
     if state.budget.exhausted() is None:
         exchange_round(state, state.best_rates, worst_first(state)[: max(len(state.lay.hub) // WORST, LEAST_WORST)])
+    state.note()
 
 
 __all__ = ["Coordination", "coordinate", "improve_round", "plan_round", "price_round", "run", "scaled"]

@@ -76,7 +76,7 @@ def _solve(
         plans.append(kept.lift(kept.lower(previous)))
         base = Taken.by(problem, plans[0])
     parts = [restrict(problem, np.array([item])) for item in changed]
-    found, nodes, stop = in_turn(parts, base, params, budget, prices)
+    found, nodes, stop = in_turn(parts, base, params, budget, prices, previous)
     plans += [part.lift(plan) for part, plan in zip(parts, found, strict=True)]
     return Found(joined(plans), -np.inf, False, 0, nodes, stop or StopReason.WORK, prices)
 

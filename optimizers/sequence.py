@@ -41,13 +41,19 @@ def solve_in_one_piece(problem: Problem, params: Params, budget: Budget) -> Foun
 
 
 def in_turn(
-    parts: list[Part], base: Taken, params: Params, budget: Budget, prices: Prices | None = None
+    parts: list[Part],
+    base: Taken,
+    params: Params,
+    budget: Budget,
+    prices: Prices | None = None,
+    standing: Plan | None = None,
 ) -> tuple[list[Plan], int, StopReason | None]:
     """Plan each part beside `base` and the parts before it; parts still to come hold what is given for them.
 
     Parameters
     ----------
     prices : of what is shared, for the program of one item to plan under; None = the exact model plans each part.
+    standing : plan in force, in the numbers of the whole problem: under prices nothing dearer replaces its orders.
 
     Returns
     -------
@@ -63,7 +69,7 @@ def in_turn(
         rest = replace(
             total.plus(uses[k], -1), waiting=_any(base, uses, k, "waiting"), opened=_any(base, uses, k, "opened")
         )
-        plan, more = _against(part, rest, params, budget, prices)
+        plan, more = _against(part, rest, params, budget, prices, standing)
         nodes += more
         if plan is not None:
             plans[k], uses[k] = plan, Taken.by(part.problem, plan)
@@ -84,11 +90,14 @@ def free_of_others(problem: Problem) -> Taken:
     return replace(nothing, value=rich, opened=np.ones_like(nothing.opened))
 
 
-def _against(part: Part, rest: Taken, params: Params, budget: Budget, prices: Prices | None) -> tuple[Plan | None, int]:
+def _against(
+    part: Part, rest: Taken, params: Params, budget: Budget, prices: Prices | None, standing: Plan | None
+) -> tuple[Plan | None, int]:
     if prices is not None:
         from optimizers.beside import Beside
 
-        return Beside(part.problem, rest, prices).plan(), 0
+        kept = None if standing is None else part.lower(standing).orders
+        return Beside(part.problem, rest, prices).plan(kept), 0
     exact = _exactly(part.problem, rest, params, budget)
     return exact.plan, exact.nodes
 

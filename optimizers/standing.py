@@ -64,7 +64,7 @@ class Standing:
         before = part.lower(self.plan)
         rest = replace(self.taken.plus(Taken.by(part.problem, before), -1), waiting=self._waiting(problem, item))
         beside = Beside(part.problem, rest, self.prices)
-        plan = beside.plan()
+        plan = beside.plan(before.orders)
         judged = audit(_without_minimum(part.problem), plan)
         reasons = explain_part(part, part.lift(plan), rest, self.prices, problem.sizes["T"], beside)
         return Answer(part, plan, reasons, judged, judged.faults + tuple(_jointly(part.problem, plan, rest)))
