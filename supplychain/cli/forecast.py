@@ -71,10 +71,12 @@ def _show_report(report: dict[str, Any]) -> None:
         table(
             "Gross pieces by slot of the sessions ahead", ("session", "from", "planned", "by", *ends), shown, right=ends
         )
-    for parts in (report["components"], report["components_region"]):
+    for parts in (report["components"], report["components_region"], *report["components_rooms"]):
         shown = [(name, f"{values[0]:+.3f}") for name, values in parts.get("effects", {}).items()]
         if shown:
-            table(f"First day of {parts['aggregate']}: trend in pieces, effects on it", ("part", "value"), shown)
+            day = parts.get("days", ["first day"])[0]
+            says = f", degraded: {parts['degraded']}" if parts["degraded"] else ""
+            table(f"{parts['aggregate']}, {day}: trend in pieces, effects on it{says}", ("part", "value"), shown)
     if report["drivers"]:
         shown = [(row["feature"], f"{row['pieces']:+.2f}") for row in report["drivers"]]
         table("What moves the median of the first day", ("feature", "pieces"), shown)

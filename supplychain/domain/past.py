@@ -28,6 +28,17 @@ class SoldMinute(NamedTuple):
     returned: int = 0
 
 
+class RoomDay(NamedTuple):
+    """What a room with one host sold live on a business day (ISO), and for how long it was on the air and had flash offers."""
+
+    day: str
+    room: str
+    host: str
+    pieces: int
+    minutes: int
+    offer_minutes: int
+
+
 @dataclass(frozen=True, slots=True)
 class PastSession:
     """A session that is over, with its plan.

@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from supplychain.forecasting.ahead import Ahead
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
@@ -40,6 +42,8 @@ class DailyFrame:
         D flags: the trade was open and data arrived.
     group
         N names of what the series is pooled with (category, price band).
+    ahead
+        What the schedule says of the same days and of later ones, if there is one; an origin does not cut it.
     """
 
     keys: tuple[str, ...]
@@ -49,6 +53,7 @@ class DailyFrame:
     orders: Floats
     open_days: Flags
     group: tuple[str, ...]
+    ahead: Ahead | None = None
 
     def __post_init__(self) -> None:
         rows, columns = self.pieces.shape
@@ -58,6 +63,8 @@ class DailyFrame:
             raise ValueError("pieces, prices and open days do not match")
         if not bool(np.all(np.isfinite(self.pieces) & (self.pieces >= 0.0))):
             raise ValueError("pieces are finite and not negative")
+        if self.ahead is not None and (len(self.ahead.on_air) != rows or self.ahead.on_air.shape[1] < columns):
+            raise ValueError("a schedule has a row per series and no day less than the frame")
 
     @property
     def days(self) -> Ints:
@@ -85,10 +92,11 @@ class DailyFrame:
             pieces=self.pieces[picked],
             price=self.price[picked],
             orders=self.orders[picked],
+            ahead=None if self.ahead is None else self.ahead.rows(picked),
         )
 
     def by_group(self) -> DailyFrame:
-        """Sums over the groups: the aggregates a prior is fitted on; the price is the piece-weighted mean."""
+        """Sums over the groups: the aggregates a prior is fitted on; price and schedule are piece-weighted means."""
         names = sorted(set(self.group))
         place = {name: i for i, name in enumerate(names)}
         member = np.zeros((len(names), len(self.keys)))
@@ -97,7 +105,9 @@ class DailyFrame:
         turnover = member @ (self.pieces * np.nan_to_num(self.price))
         price = np.divide(turnover, pieces, out=np.full_like(pieces, np.nan), where=pieces > 0.0)
         orders = member @ self.orders
-        return DailyFrame(tuple(names), self.first_day, pieces, price, orders, self.open_days, tuple(names))
+        weight = member * (self.pieces.sum(axis=1) + 1e-9)
+        ahead = None if self.ahead is None else self.ahead.mixed(weight / weight.sum(axis=1, keepdims=True))
+        return DailyFrame(tuple(names), self.first_day, pieces, price, orders, self.open_days, tuple(names), ahead)
 
     def age(self) -> Ints:
         """Days from each series' first sale to the end of the frame; zero for a series that never sold."""

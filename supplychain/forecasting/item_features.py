@@ -59,6 +59,11 @@ HORIZON_FEATURES = (
     "year_ago",
     "calendar",
     *(f"own_{level}" for level in OWN_LEVELS),
+    "on_air",
+    "on_air_28",
+    "offer_hours",
+    "price_change",
+    "pull",
 )
 
 
@@ -180,6 +185,7 @@ def horizon_features(past: History, origin: int, step: int, level: Floats, order
     columns.append(_year_ago(past, target, origin) / level)
     columns.append(calendar_factor(past, origin, step))
     columns.extend((weekday_quantiles(ordered, step, OWN_LEVELS) / level[:, None]).T)
+    columns.extend(_schedule(past.frame, origin, target))
     return np.column_stack(columns).astype(np.float32)
 
 
@@ -296,6 +302,15 @@ def _year_ago(past: History, target: int, origin: int) -> Floats:
         return np.full(past.sums.shape[0], np.nan)
     stop = min(centre + 4, origin)
     return _share(past.sums, past.counts, stop, stop - (centre - 3))
+
+
+def _schedule(frame: DailyFrame, origin: int, target: int) -> list[Floats]:
+    """What is announced for the target day, beside the hours on the air that were usual; NaN without a schedule."""
+    ahead = frame.ahead
+    if ahead is None or target >= ahead.on_air.shape[1]:
+        return [np.full(len(frame.keys), np.nan)] * 5
+    usual = ahead.on_air[:, max(0, origin - 28) : max(origin, 1)].mean(axis=1)
+    return [ahead.on_air[:, target], usual, *(part[:, target] for part in (ahead.offers, ahead.price, ahead.pull))]
 
 
 def _month_day(day: int) -> float:

@@ -1,6 +1,6 @@
 """A trained item model as our own record: settings, heads and what corrects them, as versioned JSON, and what it answers.
 
-The stored form outlives the code: `item_model_from_json` reads every version ever written that has the features of today's code; a
+The stored form outlives the code: `item_model_from_json` reads every version ever written whose features the code still knows; a
 fixture of each is kept in the tests.
 """
 
@@ -70,7 +70,8 @@ class ItemSettings:
 class ItemModel:
     """A trained model in plain data: head name to LightGBM text, the intervals' correction, and how lumpy demand is.
 
-    `method` is "lightgbm" or "pooled"; `trained_until` is the day after the last one seen.
+    `method` is "lightgbm" or "pooled"; `trained_until` is the day after the last one seen; `features` are those the heads know, in
+    their order.
     """
 
     settings: ItemSettings
@@ -80,13 +81,14 @@ class ItemModel:
     conformal: Conformal = field(default_factory=lambda: Conformal(0.8, {}))
     lumpiness: float = 1.0
     mean_correction: float = 1.0
+    features: tuple[str, ...] = FEATURES
 
     def to_json(self) -> str:
         """Canonical JSON with its version."""
         margins = [[segment, horizon, margin] for (segment, horizon), margin in sorted(self.conformal.margins.items())]
         data = {
             "version": VERSION,
-            "features": list(FEATURES),
+            "features": list(self.features),
             "settings": asdict(self.settings),
             "method": self.method,
             "trained_until": self.trained_until,
@@ -130,10 +132,14 @@ def item_model_from_json(text: str) -> ItemModel:
     Raises
     ------
     ValueError
-        When the text is no item model of a version and feature list this code can use.
+        When the text is no item model of a version and with features that this code knows.
     """
     data: Any = json.loads(text)
-    if not isinstance(data, dict) or data.get("version") != VERSION or tuple(data.get("features", ())) != FEATURES:
+    if (
+        not isinstance(data, dict)
+        or data.get("version") != VERSION
+        or not set(data.get("features", ())) <= set(FEATURES)
+    ):
         raise ValueError("not an item model this code can use")
     settings = ItemSettings(**{**data["settings"], "levels": tuple(data["settings"]["levels"])})
     margins = {(str(segment), int(horizon)): float(margin) for segment, horizon, margin in data["margins"]}
@@ -145,4 +151,5 @@ def item_model_from_json(text: str) -> ItemModel:
         Conformal(data["coverage"], margins),
         data["lumpiness"],
         data["mean_correction"],
+        tuple(data["features"]),
     )

@@ -122,14 +122,15 @@ def drivers(
     parts, scale = prediction_features(past, np.array([step]))
     row = frame.keys.index(key)
     middle = min(model.settings.levels, key=lambda value: abs(value - 0.5))
-    raw = _load(model.heads[str(middle)]).predict(parts[0][row : row + 1], pred_contrib=True)
+    seen = parts[0][row : row + 1, [FEATURES.index(name) for name in model.features]]
+    raw = _load(model.heads[str(middle)]).predict(seen, pred_contrib=True)
     own, share = own_quantiles(
         past.frame.pieces, past.counts, np.array([step]), model.settings.levels, model.settings.own_share
     )
     weight = float(share[row, 0, 0])
     effects = [(1.0 - weight) * float(value) * float(scale[0, row]) for value in np.asarray(raw).ravel().tolist()]
     effects.append(weight * float(own[row, 0, model.settings.levels.index(middle)]))
-    named = sorted(zip((*FEATURES, "base", OWN_DAYS), effects, strict=True), key=lambda pair: -abs(pair[1]))
+    named = sorted(zip((*model.features, "base", OWN_DAYS), effects, strict=True), key=lambda pair: -abs(pair[1]))
     shown = [pair for pair in named if pair[0] != "base"][:most]
     return [*shown, ("everything else", sum(effects) - sum(effect for _, effect in shown))]
 
@@ -180,7 +181,7 @@ def _load(text: str) -> Any:
 def _heads_at(model: ItemModel, past: History, steps: Ints) -> tuple[Floats, Floats]:
     """Raw quantiles N x S x L and means N x S, in pieces."""
     parts, scale = prediction_features(past, steps)
-    stacked = np.vstack(parts)
+    stacked = np.vstack(parts)[:, [FEATURES.index(name) for name in model.features]]
 
     def pieces(text: str) -> Floats:
         ratio = np.asarray(_load(text).predict(stacked, num_threads=1)).reshape(scale.shape)

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from supplychain.forecasting.frames import Flags, Floats, Ints
 from supplychain.forecasting.prior_record import FittedPrior, Season, level_prior, open_weekdays, weekday_prior
@@ -140,6 +139,7 @@ def _collect(series: AggregateSeries, future: Future[FittedPrior], limits: Prior
 
 
 def _prophet(series: AggregateSeries, usable: Flags, limits: PriorSettings) -> FittedPrior:
+    import pandas as pd  # here alone: a stream worker fits nothing and need not wait for it
     from prophet import Prophet
 
     _quiet()
@@ -175,6 +175,8 @@ def _record(model: Any, series: AggregateSeries, usable: Flags, effects: Iterabl
     ------
     Taylor and Letham (2018): y = scale * trend(t) * (1 + week + year + effects), trend piecewise linear in t in [0, 1].
     """
+    import pandas as pd  # as in `_prophet`
+
     params = {name: np.asarray(value, dtype=np.float64).ravel() for name, value in model.params.items()}
     named = model.train_component_cols
     beta = params["beta"]
@@ -217,6 +219,7 @@ def prophet_as_it_comes(
     ValueError
         When there are fewer than two days.
     """
+    import pandas as pd  # as in `_prophet`
     from prophet import Prophet
 
     _quiet()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from supplychain.forecasting.ahead import on_days, taught
 from supplychain.forecasting.backtest import Score, Verdict, judge, rolling_origin
 from supplychain.forecasting.baselines import LEVELS, Answer, Forecaster
 from supplychain.forecasting.frames import DailyFrame, Floats, Ints
@@ -21,9 +22,6 @@ from supplychain.forecasting.items import fit_items, predict_items
 from supplychain.forecasting.prior import AggregateSeries, PriorSettings, fit_priors
 from supplychain.forecasting.prior_record import FittedPrior
 from supplychain.forecasting.trade_calendar import TradeCalendar
-
-Schedule = Mapping[str, Mapping[str, Floats]]
-"""Group to regressor to D + horizon values: announced session minutes, price or offer indices."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +52,6 @@ def refit(
     items: ItemSettings | None = None,
     prior: PriorSettings | None = None,
     executor: Executor | None = None,
-    schedule: Schedule | None = None,
 ) -> Refit:
     """Fit everything on what the frame knows; never fails on thin data, but degrades and says where.
 
@@ -62,30 +59,39 @@ def refit(
     ----------
     executor
         Process pool for the priors; without it they are fitted here.
-    schedule
-        What is known ahead of each group beside the calendar.
     """
     chosen = items or ItemSettings()
-    batch = aggregates(frame, calendar, schedule)
+    batch = aggregates(frame, calendar)
     fitted = {series.key: found for series, found in zip(batch, fit_priors(batch, prior, executor), strict=True)}
-    return refit_items(frame, calendar, chosen, fitted, schedule)
+    return refit_items(frame, calendar, chosen, fitted)
 
 
-def aggregates(frame: DailyFrame, calendar: TradeCalendar, schedule: Schedule | None = None) -> list[AggregateSeries]:
+def aggregates(frame: DailyFrame, calendar: TradeCalendar) -> list[AggregateSeries]:
     """Sums of the frame's groups with the calendar's effects and the schedule: what a prior is fitted on."""
     groups = frame.by_group()
     effects = calendar.effects(frame.days)
-    known = frame.pieces.shape[1]
+    told = regressors(frame, calendar, frame.days)
     return [
         AggregateSeries(
             key,
             frame.first_day,
             groups.pieces[i],
             groups.open_days,
-            {**effects, **{name: values[:known] for name, values in (schedule or {}).get(key, {}).items()}},
+            {name: values for name, values in told[key].items() if name in effects or taught(values, groups.open_days)},
         )
         for i, key in enumerate(groups.keys)
     ]
+
+
+def regressors(frame: DailyFrame, calendar: TradeCalendar, days: Ints) -> dict[str, dict[str, Floats]]:
+    """Calendar effects and the schedule of each group of a frame, on any days."""
+    groups = frame.by_group()
+    effects = calendar.effects(days)
+    told: dict[str, dict[str, Floats]] = {key: dict(effects) for key in groups.keys}
+    for row, key in enumerate(groups.keys if groups.ahead else ()):
+        assert groups.ahead is not None  # noqa: S101 - asked above
+        told[key] |= on_days(groups.ahead.regressors(row, frame.pieces.shape[1]), frame.first_day, days)
+    return told
 
 
 def refit_items(
@@ -93,10 +99,9 @@ def refit_items(
     calendar: TradeCalendar,
     chosen: ItemSettings,
     fitted: Mapping[str, FittedPrior],
-    schedule: Schedule | None = None,
 ) -> Refit:
     """Train the item model on top of fitted priors."""
-    ahead = outlook(fitted, calendar, frame, chosen.horizon, schedule)
+    ahead = outlook(fitted, calendar, frame, chosen.horizon)
     model = fit_items(frame, chosen, ahead)
     digest = hashlib.sha256(model.to_json().encode())
     for key in sorted(fitted):
@@ -105,13 +110,7 @@ def refit_items(
     return Refit(fitted, model, digest.hexdigest()[:16], degraded)
 
 
-def outlook(
-    priors: Mapping[str, FittedPrior],
-    calendar: TradeCalendar,
-    frame: DailyFrame,
-    horizon: int,
-    schedule: Schedule | None = None,
-) -> Floats:
+def outlook(priors: Mapping[str, FittedPrior], calendar: TradeCalendar, frame: DailyFrame, horizon: int) -> Floats:
     """Calendar factors of the frame's groups, G x (D + horizon), groups in sorted order.
 
     Holidays, campaigns and the schedule are handed on; the week is learned by the item model itself. Calendar effects count
@@ -120,23 +119,19 @@ def outlook(
     Raises
     ------
     ValueError
-        When the schedule is shorter than the days.
+        When a prior has learned an effect that the frame does not tell.
     """
     days = np.arange(frame.first_day, frame.first_day + frame.pieces.shape[1] + horizon)
-    effects = calendar.effects(days)
+    told = regressors(frame, calendar, days)
     rows = []
     for group in sorted(set(frame.group)):
         prior = priors.get(group)
         factor = np.ones(len(days))
-        if prior is not None:
-            told = (schedule or {}).get(group, {})
-            for name, (weight, mean) in prior.effects.items():
-                if name in effects:
-                    factor = factor + weight * effects[name]
-                elif len(told.get(name, ())) >= len(days):
-                    factor = factor + weight * (told[name][: len(days)] - mean)
-                else:
-                    raise ValueError(f"the schedule of {group} lacks days of {name}")
+        for name, (weight, mean) in (prior.effects if prior else {}).items():
+            if name not in told[group]:
+                raise ValueError(f"the frame of {group} lacks {name}")
+            usual = 0.0 if name in calendar.names else mean
+            factor = factor + weight * (told[group][name] - usual)
         rows.append(np.clip(factor, 0.05, 20.0))
     return np.vstack(rows) if rows else np.ones((0, len(days)))
 

@@ -19,7 +19,7 @@ from supplychain.forecasting.intervals import shortest_interval
 from supplychain.forecasting.item_fallback import pooled_lumpiness, quantile_grid
 from supplychain.forecasting.prior import PriorSettings, fit_priors
 from supplychain.forecasting.prior_record import FittedPrior
-from supplychain.forecasting.refit import aggregates
+from supplychain.forecasting.refit import aggregates, regressors
 from supplychain.forecasting.trade_calendar import TradeCalendar
 
 SHARES = "shares"
@@ -49,7 +49,7 @@ def shared_out(
 ) -> tuple[Floats, Floats]:
     """Mean and variance per series and step, N x S, from the forecasts of the groups."""
     days = frame.first_day + frame.pieces.shape[1] + np.asarray(steps, dtype=np.int64)
-    effects = calendar.effects(days)
+    told = regressors(frame, calendar, days)
     recent = frame.pieces[:, -SHARE_DAYS:]
     lately = recent.sum(axis=1)
     names = sorted(set(frame.group))
@@ -57,7 +57,7 @@ def shared_out(
     group = np.array([place[name] for name in frame.group], dtype=np.int64)
     whole = np.bincount(group, lately, len(names))
     share = np.divide(lately, whole[group], out=np.zeros(len(lately)), where=whole[group] > 0.0)
-    means = [priors[name].predict(days, effects).mean if name in priors else np.zeros(len(days)) for name in names]
+    means = [priors[name].predict(days, told[name]).mean if name in priors else np.zeros(len(days)) for name in names]
     mean = share[:, None] * np.vstack(means)[group] if names else np.zeros((0, len(days)))
     lumpiness = pooled_lumpiness(recent, lately / max(recent.shape[1], 1), least=0.01)
     return mean, mean + lumpiness * mean**2

@@ -24,7 +24,7 @@ from supplychain.forecasting.item_rows import FIRST_ORIGIN
 from supplychain.forecasting.items import predict_items
 from supplychain.forecasting.prior import PriorSettings
 from supplychain.forecasting.prior_record import FittedPrior
-from supplychain.forecasting.refit import Candidate, Refit, compare, outlook, refit_items
+from supplychain.forecasting.refit import Candidate, Refit, compare, outlook, refit_items, regressors
 from supplychain.forecasting.shares import SHARES, SharedOut, interval, outlook_of, shared_out
 from supplychain.forecasting.shelf_frame import Goods, by_region, place_of
 from supplychain.forecasting.trade_calendar import TradeCalendar
@@ -176,12 +176,13 @@ def _coherent(
 ) -> Floats:
     """Bring the means of each day in line with the priors of categories and regions; a degraded prior moves nothing."""
     days = frame.first_day + frame.pieces.shape[1] + np.arange(mean.shape[1])
-    effects = calendar.effects(days)
-    trusted = [prior for _, prior in sorted(priors.items()) if not prior.degraded]
+    regional = by_region(frame)
+    known = regressors(frame, calendar, days) | regressors(regional, calendar, days)
+    trusted = [prior for name, prior in sorted(priors.items()) if name in known and not prior.degraded]
     if not trusted:
         return mean
-    members = memberships([prior.key for prior in trusted], frame.group, by_region(frame).group)
-    told = [prior.predict(days, effects) for prior in trusted]
+    members = memberships([prior.key for prior in trusted], frame.group, regional.group)
+    told = [prior.predict(days, known[prior.key]) for prior in trusted]
     out = mean.copy()
     for day in range(mean.shape[1]):
         sums = members @ mean[:, day]

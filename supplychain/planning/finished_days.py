@@ -16,6 +16,7 @@ from supplychain.domain.units import SECOND, millis
 from supplychain.forecasting.shelf_frame import SHELF, SPIKE
 from supplychain.forecasting.trade_calendar import day_number, day_of_iso
 from supplychain.planning.ports import DaySold, Store
+from supplychain.planning.schedule import known_schedule, room_days
 
 Row = tuple[str, str, str, str, int]
 _LEVELS = (0.1, 0.9)
@@ -27,6 +28,7 @@ def take_in(store: Store) -> int:
         through, last, first_sale = tx.signals.planned_through(), tx.learning.last_day(), tx.learning.first_sale()
         _, catalogue = tx.versions.network()
         _, tuning = tx.versions.tuning()
+        sessions = known_schedule(tx).sessions.values()
     if through is None or first_sale is None:
         return 0
     zone = ZoneInfo(catalogue.zone)
@@ -40,6 +42,7 @@ def take_in(store: Store) -> int:
             sold = tx.learning.sold(start, end)
             rows = history_rows(day.isoformat(), sold, tx.learning.spike_excess(start, end))
             tx.learning.put_days(rows)
+            tx.learning.put_rooms(room_days(day.isoformat(), start, end, sessions, sold))
             if rows:
                 tx.learning.put_scores(scores_of(day.isoformat(), rows, tx.learning.shelf()))
                 days += 1

@@ -8,10 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
 from supplychain.domain.errors import InvalidInputError, NotFoundError
-from supplychain.domain.forecast import RegionOutlook, ShelfForecast, ShelfScore
+from supplychain.domain.forecast import RegionOutlook, ShelfScore
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import difference, parse
 from supplychain.domain.units import DAY
@@ -19,10 +17,11 @@ from supplychain.forecasting.explain import data_gaps
 from supplychain.forecasting.frames import DailyFrame
 from supplychain.forecasting.items import drivers
 from supplychain.forecasting.refit import compare, outlook
-from supplychain.forecasting.shelf_frame import key_of, region_of
+from supplychain.forecasting.shelf_frame import by_region, key_of, region_of
 from supplychain.forecasting.shelf_learning import ITEMS, forecaster, largest_rows, origins_of
 from supplychain.forecasting.trade_calendar import TradeCalendar, date_of
-from supplychain.planning.learn import learning_frame, shelf_settings
+from supplychain.planning.forecast_components import components, room_components
+from supplychain.planning.learn import read_past, shelf_settings
 from supplychain.planning.learned import ModelBody, decode_model
 from supplychain.planning.ports import Compute, Store
 from supplychain.planning.slot_outlook import slots_ahead
@@ -43,7 +42,7 @@ def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[s
         stored = tx.versions.prior()
         _, catalogue = tx.versions.network()
         forecasts = tx.learning.shelf([sku])
-        history = tx.versions.history()
+        past = read_past(tx)
         versions = tx.learning.models()
         ahead = slots_ahead(tx, catalogue, sku, region)
     if ahead and catalogue.skus[sku].live_exclusive:
@@ -58,8 +57,7 @@ def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[s
         raise NotFoundError(detail, way_out=way_out, sku=sku, region=region)
     body, found = decode_model(stored[1]), forecasts[0]
     mine = found.regions[region]
-    learned = learning_frame(history, catalogue)
-    frame = learned[0] if learned else None
+    frame = past.frame(body.priors(), calendar)[0] if past else None
     days = [date_of(found.first_day + place).isoformat() for place in range(len(mine.mean))]
     category = catalogue.skus[sku].category
     return {
@@ -74,8 +72,11 @@ def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[s
         "refitted_wall": next((v.created_wall for v in versions if v.version == stored[0]), None),
         "days": _day_rows(days, mine),
         "recent": _recent(frame, key_of(sku, region)),
-        "components": _components(body, category, found, calendar),
-        "components_region": _components(body, region_of(key_of(sku, region)), found, calendar),
+        "components": components(body, category, found, frame, calendar),
+        "components_region": components(
+            body, region_of(key_of(sku, region)), found, by_region(frame) if frame else None, calendar
+        ),
+        "components_rooms": room_components(body, past, sku, found, calendar) if past else [],
         "drivers": _drivers(body, frame, key_of(sku, region), calendar) if found.method == ITEMS else [],
         "show": _show_effects(catalogue, sku),
         "slots": ahead,
@@ -100,6 +101,7 @@ def _of_sessions(catalogue: Catalogue, sku: str, region: str, slots: list[dict[s
         **empty,
         "components": {},
         "components_region": {},
+        "components_rooms": [],
         "show": _show_effects(catalogue, sku),
         "slots": slots,
         "segment": "live exclusive",
@@ -160,9 +162,8 @@ def backtest(
     """
     with store.read() as tx:
         version, tuning = tx.versions.tuning()
-        _, catalogue = tx.versions.network()
         stored = tx.versions.prior()
-        found = learning_frame(tx.versions.history(), catalogue)
+        past = read_past(tx)
     changed = parse(changes, tuning)
     moved = difference(tuning, changed)
     method = decode_model(stored[1]).method if stored else ITEMS
@@ -174,10 +175,10 @@ def backtest(
             "the change does not touch how the shelf is learned",
             way_out="change forecast.item_*, forecast.prior_* or forecast.min_history_days, or replay a recording for the rest",
         )
-    chosen = origins_of(found[0], horizon, origins) if found else []
-    if found is None or not chosen:
+    frame = past.frame(decode_model(stored[1]).priors() if stored else {}, calendar)[0] if past else None
+    chosen = origins_of(frame, horizon, origins) if frame else []
+    if frame is None or not chosen:
         raise InvalidInputError("there is too little history for a backtest", way_out="at least seven weeks are needed")
-    frame = found[0]
     rows = largest_rows(frame, series)
     rivals = (forecaster(method, calendar, before, "active"), forecaster(method, calendar, after, "changed"))
     verdict, scores = compute.run(_compare, frame, rows, chosen, rivals, horizon, deadline_seconds=_BACKTEST_SECONDS)
@@ -214,22 +215,6 @@ def _recent(frame: DailyFrame | None, key: str) -> list[dict[str, Any]]:
         {"day": date_of(int(frame.days[column])).isoformat(), "pieces": float(frame.pieces[row, column])}
         for column in range(start, frame.pieces.shape[1])
     ]
-
-
-def _components(body: ModelBody, aggregate: str, forecast: ShelfForecast, calendar: TradeCalendar) -> dict[str, Any]:
-    """Trend in pieces and relative effects of week, holidays and campaigns of the aggregate, per day."""
-    prior = body.priors().get(aggregate)
-    if prior is None:
-        return {}
-    length = max((len(outlook.mean) for outlook in forecast.regions.values()), default=0)
-    days = np.arange(forecast.first_day, forecast.first_day + length)
-    parts = prior.predict(days, calendar.effects(days)).components
-    return {
-        "aggregate": aggregate,
-        "method": prior.method,
-        "degraded": prior.degraded,
-        "effects": {name: [round(float(value), 4) for value in values] for name, values in parts.items()},
-    }
 
 
 def _drivers(body: ModelBody, frame: DailyFrame | None, key: str, calendar: TradeCalendar) -> list[dict[str, Any]]:

@@ -1,13 +1,16 @@
 """The nightly refit: finished days in, priors on aggregates, the item model on top, forecasts of the shelf out.
 
-Aggregates are categories and regions: a few dozen Prophet fits with holidays and campaigns, each in a worker of its own. The item model and the
-comparison of champion and challenger run in one worker. No transaction is open meanwhile.
+Aggregates are categories and regions, rooms and hosts: up to a few hundred Prophet fits with holidays, campaigns, the sessions, offers and
+prices of the schedule, each in a worker of its own. The item model and the comparison of champion and challenger run in one worker. No transaction is open meanwhile.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from supplychain.domain.errors import ForbiddenError, InvalidInputError, NotFoundError, UnavailableError
 from supplychain.domain.forecast import ShelfForecast
@@ -19,15 +22,19 @@ from supplychain.forecasting.item_record import ItemSettings
 from supplychain.forecasting.prior import AggregateSeries, PriorSettings, fit_prior, simple_prior
 from supplychain.forecasting.prior_record import FittedPrior
 from supplychain.forecasting.refit import aggregates
+from supplychain.forecasting.rooms import RoomHistory
 from supplychain.forecasting.shares import SHARES
 from supplychain.forecasting.shelf_frame import Goods, by_region, shelf_frame
 from supplychain.forecasting.shelf_learning import Learned, ShelfSettings, learn_shelf
 from supplychain.forecasting.trade_calendar import TradeCalendar, date_of
 from supplychain.planning.finished_days import take_in
 from supplychain.planning.learned import decode_model, encode_model, model_body
-from supplychain.planning.ports import SYSTEM, Actor, Compute, ModelVersion, Store, WallClock
+from supplychain.planning.ports import SYSTEM, Actor, Compute, ModelVersion, Store, Tx, WallClock
+from supplychain.planning.schedule import Schedule, ahead_of, known_schedule
 
 _SHELF_SECONDS = 3_600.0
+SCHEDULE_DAYS = 28
+"""Days of the schedule beyond the history: those forecast, and a week for a history that is behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +67,15 @@ def refit(
         _, catalogue = tx.versions.network()
         tuning_version, tuning = tx.versions.tuning()
         stored = tx.versions.prior()
-        found = learning_frame(tx.versions.history(), catalogue)
-    if found is None:
+        told = read_past(tx)
+    if told is None:
         return None
-    frame, known_from = found
     champion = decode_model(stored[1]).method if stored else SHARES
     settings = shelf_settings(tuning.forecast, champion)
-    batch = [*aggregates(frame, calendar), *aggregates(by_region(frame), calendar)]
+    frame, known_from = told.frame({}, calendar)
+    batch = [*aggregates(frame, calendar), *aggregates(by_region(frame), calendar), *told.rooms.aggregates(calendar)]
     priors = fit_aggregates(compute, batch, settings.prior, fits_at_once)
+    frame, known_from = told.frame(priors, calendar)
     goods = goods_of(catalogue)
     learned = compute.run(
         learn_shelf, frame, known_from, goods, priors, calendar, settings, deadline_seconds=_SHELF_SECONDS
@@ -111,11 +119,31 @@ def _store(
     return Refit(version, learned.method, len(body.aggregates), degraded)
 
 
-def learning_frame(
-    history: list[tuple[str, str, str, str, int]], catalogue: Catalogue
-) -> tuple[DailyFrame, Ints] | None:
-    """Return the shelf's history as a frame with the column from which each series is known; None without a sale."""
-    return shelf_frame(history, goods_of(catalogue), sorted(catalogue.regions))
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What a refit reads: the shelf without its schedule, the schedule, and what rooms and hosts sold."""
+
+    shelf: DailyFrame
+    known_from: Ints
+    schedule: Schedule
+    rooms: RoomHistory
+    catalogue: Catalogue
+
+    def frame(self, priors: Mapping[str, FittedPrior], calendar: TradeCalendar) -> tuple[DailyFrame, Ints]:
+        """The shelf's history with its schedule, rooms and hosts weighed by their priors, and from when each series is known."""
+        shelf = self.shelf
+        days = np.arange(shelf.first_day, shelf.first_day + shelf.pieces.shape[1] + SCHEDULE_DAYS, dtype=np.int64)
+        ahead = ahead_of(shelf.keys, days, self.schedule, self.catalogue, self.rooms, priors, calendar)
+        return replace(shelf, ahead=ahead), self.known_from
+
+
+def read_past(tx: Tx) -> Past | None:
+    """Read what there is to learn from; None without a sale of the shelf."""
+    _, catalogue = tx.versions.network()
+    found = shelf_frame(tx.versions.history(), goods_of(catalogue), sorted(catalogue.regions))
+    if found is None:
+        return None
+    return Past(*found, known_schedule(tx), RoomHistory.of(tx.learning.rooms()), catalogue)
 
 
 def goods_of(catalogue: Catalogue) -> dict[str, Goods]:

@@ -9,6 +9,7 @@ import msgspec
 
 from supplychain.forecasting.item_record import ItemModel, item_model_from_json
 from supplychain.forecasting.prior_record import FittedPrior, from_json
+from supplychain.forecasting.rooms import of_room
 from supplychain.forecasting.shares import SHARES
 from supplychain.forecasting.shelf_learning import Learned
 
@@ -16,7 +17,7 @@ from supplychain.forecasting.shelf_learning import Learned
 class ModelBody(msgspec.Struct, frozen=True):
     """A stored model.
 
-    `aggregates` are the fitted priors of the groups, `items` is the JSON of the item model, `verdict` the outcome of champion against
+    `degraded` says that a prior of the shelf stepped down; a young room or host does not count. `aggregates` are the fitted priors, `items` is the JSON of the item model, `verdict` the outcome of champion against
     challenger (empty when there was too little past), `scores` the backtest of both per segment.
     """
 
@@ -58,7 +59,7 @@ def model_body(learned: Learned, fitted_through: str, tuning_version: int, champ
     ]
     return ModelBody(
         fitted_through=fitted_through,
-        degraded=bool(learned.model.degraded),
+        degraded=any(not of_room(key) for key in learned.model.degraded),
         tuning_version=tuning_version,
         digest=learned.model.version,
         method=learned.method,

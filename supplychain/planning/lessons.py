@@ -14,12 +14,12 @@ from supplychain.forecasting.empty_stretches import empty_stretches
 from supplychain.forecasting.lesson_learning import learn_lessons
 from supplychain.forecasting.session_lessons import Lessons, lessons_from_json
 from supplychain.planning.ports import SYSTEM, Compute, Store, Tx, WallClock
+from supplychain.planning.schedule import known_schedule
 
 LEAST_SESSIONS = 3
 LEAST_ORDERS = 200
 """Fewer sessions or orders teach nothing: the tuning stays in force."""
 LOOK_BACK_DAYS = 60
-_NETWORKS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +88,15 @@ def keep(store: Store, lessons: Lessons, sessions: int, through: int, wall: Wall
 
 def _past(tx: Tx, now: int) -> list[PastSession]:
     """The sessions that ended lately, of the active network and of those before it, oldest first."""
-    version, catalogue = tx.versions.network()
-    known: dict[str, Session] = {}
-    for number in range(version, max(0, version - _NETWORKS), -1):
-        for name, session in tx.versions.network(number)[1].sessions.items():
-            if now - LOOK_BACK_DAYS * DAY < session.ends_at <= now:
-                known.setdefault(name, session)
+    _, catalogue = tx.versions.network()
+    known = [
+        session
+        for session in known_schedule(tx).sessions.values()
+        if now - LOOK_BACK_DAYS * DAY < session.ends_at <= now
+    ]
     bin_ms = tx.versions.tuning()[1].detector.bin_seconds * SECOND
     found = []
-    for session in sorted(known.values(), key=lambda one: (one.starts_at, one.session)):
+    for session in sorted(known, key=lambda one: (one.starts_at, one.session)):
         minutes = tx.world.minutes(session.session, now - bin_ms + 1)
         if _folded(session, minutes):
             continue

@@ -91,6 +91,17 @@ shelf_forecasts = Table(
     Column("tuning_version", BigInteger, nullable=False),
 )
 
+room_days = Table(
+    "room_days",
+    metadata,
+    label("day", key=True),
+    label("room", key=True),
+    label("host", key=True),
+    Column("pieces", BigInteger, nullable=False),
+    Column("minutes", BigInteger, nullable=False),
+    Column("offer_minutes", BigInteger, nullable=False),
+)
+
 shelf_scores = Table(
     "shelf_scores",
     metadata,

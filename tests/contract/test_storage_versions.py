@@ -9,6 +9,7 @@ from sqlalchemy import insert, select
 
 from supplychain.domain.errors import NotFoundError
 from supplychain.domain.forecast import RegionOutlook, ShelfForecast, ShelfScore
+from supplychain.domain.past import RoomDay
 from supplychain.planning.ports import DaySold, GroupCut
 from supplychain.storage.engine import Database
 from supplychain.storage.jobs_store import SqlJobs
@@ -73,6 +74,10 @@ def test_models_their_forecasts_and_scores_come_back_as_they_were(kept: SqlStore
             tx.learning.put_days([("2026-01-02", "A", "CN-ZJ", "shelf", units)])
         assert tx.versions.history() == [("2026-01-02", "A", "CN-ZJ", "shelf", 5)]
         assert tx.learning.last_day() == "2026-01-02"
+        for pieces in (3, 5):
+            tx.learning.put_rooms([RoomDay("2026-01-02", "studio", "ana", pieces, 60, 5)])
+        tx.learning.put_rooms([RoomDay("2026-01-01", "studio", "ana", 1, 60, 0)])
+        assert [(row.day, row.pieces) for row in tx.learning.rooms()] == [("2026-01-01", 1), ("2026-01-02", 5)]
         tx.versions.activate("prior", second)
     gone = SqlJobs(kept.database).prune(0, 100)
     assert (gone["shelf_forecasts"], gone["priors"]) == (2, 1)

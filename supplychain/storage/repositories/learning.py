@@ -7,8 +7,18 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, func, insert, select
 
 from supplychain.domain.forecast import RegionOutlook, ShelfForecast, ShelfScore
+from supplychain.domain.past import RoomDay
 from supplychain.planning.ports import DaySold, ModelVersion
-from supplychain.storage.tables import active, history, priors, shelf_forecasts, shelf_scores, spikes, windows
+from supplychain.storage.tables import (
+    active,
+    history,
+    priors,
+    room_days,
+    shelf_forecasts,
+    shelf_scores,
+    spikes,
+    windows,
+)
 from supplychain.storage.upserts import put
 
 _AT_ONCE = 500
@@ -107,6 +117,18 @@ class SqlLearning:
         """Write finished days of the sales history: day (ISO), SKU, region, channel, units; a day written again is replaced."""
         names = ("day", "sku", "region", "channel", "units")
         put(self._connection, history, [dict(zip(names, row, strict=True)) | {"synthetic": False} for row in rows])
+
+    def put_rooms(self, rows: Iterable[RoomDay]) -> None:
+        """Write finished days of rooms and hosts; a day written again is replaced."""
+        put(self._connection, room_days, [row._asdict() for row in rows])
+
+    def rooms(self) -> list[RoomDay]:
+        """Return the finished days of rooms and hosts, by day, room and host."""
+        names = RoomDay._fields
+        rows = self._connection.execute(
+            select(*(room_days.c[name] for name in names)).order_by(*(room_days.c[name] for name in names[:3]))
+        )
+        return [RoomDay(*row) for row in rows]
 
     def put_scores(self, scores: Iterable[ShelfScore]) -> None:
         """Write how true finished days came; a day written again is replaced."""

@@ -3,11 +3,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from supplychain.forecasting.frames import DailyFrame
+from supplychain.forecasting.ahead import PRICE_CHANGE, SESSION_HOURS, Ahead
+from supplychain.forecasting.frames import DailyFrame, Floats
 from supplychain.forecasting.item_record import ItemSettings
 from supplychain.forecasting.items import predict_items
 from supplychain.forecasting.prior import PriorSettings
-from supplychain.forecasting.refit import Candidate, compare, outlook, refit
+from supplychain.forecasting.refit import Candidate, compare, outlook, refit, regressors
 from supplychain.forecasting.trade_calendar import TradeCalendar, campaigns_from
 
 SMALL = ItemSettings(trees=15, learning_rate=0.2, least_rows=20, threads=1, leaves=7)
@@ -49,19 +50,65 @@ def test_a_refit_hands_the_campaign_of_each_group_on() -> None:
     assert np.all(again[:, ~inside] == 1.0)
 
 
-def test_announced_sessions_count_before_they_run() -> None:
-    frame = world()
-    minutes = (np.arange(117) % 5 == 0) * 60.0
+def scheduled(frame: DailyFrame, hours: Floats, price: Floats) -> DailyFrame:
+    """The frame with sessions and prices of all its items on W days."""
+    every = np.ones((len(frame.keys), 1))
+    return replace(frame, ahead=Ahead(every * hours, every * 0.0 * hours, every * price, every * hours))
+
+
+def test_an_announced_session_moves_the_forecast_of_its_day() -> None:
+    hours = (np.arange(117) % 5 == 0) * 3.0
     rng = np.random.default_rng(2)
-    lively = replace(frame, pieces=rng.poisson(frame.pieces * (1.0 + minutes[:110] / 60.0)).astype(float))
-    schedule = {group: {"session_minutes": minutes} for group in ("g0", "g1")}
-    learned = refit(lively, ONE, SMALL, schedule=schedule)
-    ahead = outlook(learned.priors, ONE, lively, 7, schedule)
+    frame = world()
+    lively = replace(frame, pieces=rng.poisson(frame.pieces * (1.0 + hours[:110] / 3.0)).astype(float))
+    known = scheduled(lively, hours, np.zeros(117))
+    learned = refit(known, ONE, SMALL)
+    assert SESSION_HOURS in learned.priors["g1"].effects
+    assert PRICE_CHANGE not in learned.priors["g1"].effects, "a price that never changed teaches nothing"
+    ahead = outlook(learned.priors, ONE, known, 7)
     assert ahead[1, 115] / ahead[1, 114] == pytest.approx(2.0, rel=0.15)
-    told = predict_items(learned.items, lively, range(7), outlook=ahead).mean.sum(axis=0)
+    told = predict_items(learned.items, known, range(7), outlook=ahead).mean.sum(axis=0)
     assert told[5] > 1.5 * told[4]
-    with pytest.raises(ValueError, match="lacks days of session_minutes"):
+    called_off = scheduled(lively, np.where(np.arange(117) == 115, 0.0, hours), np.zeros(117))
+    quiet = outlook(learned.priors, ONE, called_off, 7)
+    assert predict_items(learned.items, called_off, range(7), outlook=quiet).mean.sum(axis=0)[5] < 0.7 * told[5]
+    longest = scheduled(lively, np.where(np.arange(117) == 115, 24.0, hours), np.zeros(117))
+    assert outlook(learned.priors, ONE, longest, 7)[1, 115] == pytest.approx(ahead[1, 115]), "no guess beyond the past"
+    with pytest.raises(ValueError, match="lacks session_hours"):
         outlook(learned.priors, ONE, lively, 7)
+
+
+def test_a_price_cut_moves_the_forecast_of_its_day() -> None:
+    price = np.where(np.arange(117) % 9 > 6, -0.3, 0.0)
+    rng = np.random.default_rng(3)
+    frame = world()
+    cut = scheduled(
+        replace(frame, pieces=rng.poisson(frame.pieces * (1.0 - 3.0 * price[:110])).astype(float)),
+        np.zeros(117),
+        price,
+    )
+    learned = refit(cut, ONE, SMALL)
+    weight, _ = learned.priors["g1"].effects[PRICE_CHANGE]
+    assert weight == pytest.approx(-3.0, rel=0.25), "a tenth off sells 30 % more"
+    told = {}
+    for name, frame in {"cut": cut, "full": scheduled(cut, np.zeros(117), np.append(price[:110], np.zeros(7)))}.items():
+        ahead = outlook(learned.priors, ONE, frame, 10)
+        told[name] = predict_items(learned.items, frame, range(7), outlook=ahead).mean.sum(axis=0)
+    assert price[116] == -0.3
+    assert told["cut"][6] > 1.4 * told["full"][6]
+    assert told["cut"][0] == pytest.approx(told["full"][0])
+
+
+def test_days_that_are_too_few_or_not_known_teach_and_tell_nothing() -> None:
+    hours = np.zeros(117)
+    hours[[50, 60, 70, 112]] = 3.0
+    known = scheduled(world(), hours, np.zeros(117))
+    assert SESSION_HOURS not in refit(known, ONE, SMALL).priors["g0"].effects
+    far = regressors(known, ONE, np.array([FIRST - 1, FIRST + 50, FIRST + 112, FIRST + 500]))["g0"][SESSION_HOURS]
+    assert far == pytest.approx([0.0, 3.0, 3.0, 0.0])
+    with pytest.raises(ValueError, match="no day less than the frame"):
+        scheduled(world(), hours[:100], np.zeros(100))
+    assert known.until(FIRST + 60).ahead is known.ahead, "what is announced is known before"
 
 
 def test_equal_learning_has_an_equal_version_and_other_data_another() -> None:

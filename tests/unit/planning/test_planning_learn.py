@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
 from supplychain.compute import InlineCompute
 from supplychain.domain.errors import ForbiddenError, InvalidInputError, NotFoundError, TuningError, UnavailableError
+from supplychain.domain.network import Channel, DatedPrice
+from supplychain.domain.past import RoomDay
+from supplychain.domain.units import DAY, HOUR, millis
 from supplychain.forecasting.prior import AggregateSeries, PriorSettings
 from supplychain.forecasting.trade_calendar import TradeCalendar
 from supplychain.planning import judge_forecast
@@ -20,7 +24,7 @@ from supplychain.planning.learn import fit_aggregates, models, refit, rollback
 from supplychain.planning.ports import Actor, Result
 from supplychain.planning.view import load
 from supplychain.storage.store import SqlStore
-from tests.unit.planning.small_trade import CATALOGUE, PLANNER, T0, WALL, open_trade, tune_to, wall
+from tests.unit.planning.small_trade import CATALOGUE, PLANNER, SESSION, T0, WALL, open_trade, tune_to, wall
 
 CALENDAR = TradeCalendar("")
 QUICK = {"forecast": {"item_trees": 10, "item_least_rows": 10, "min_history_days": 365}}
@@ -120,6 +124,52 @@ def test_a_report_tells_what_a_forecast_rests_on(shelf: SqlStore) -> None:
     assert {row["model"] for row in report["backtest"]} == {"shares", "items"}
     with pytest.raises(NotFoundError, match="nothing is forecast for A in nowhere"):
         judge_forecast.show(shelf, "A", "nowhere", CALENDAR)
+
+
+def _evenings(store: SqlStore, *, coming: int, price: bool = False) -> None:
+    """Sessions of A on every third of 63 days, which doubled its shelf, and one more so many days after the last."""
+    first = millis(datetime(2025, 10, 1, tzinfo=ZoneInfo("Asia/Shanghai")))
+    days = [*range(0, 63, 3), *range(62 + coming, 63 + coming)]
+    sessions, prices = {}, []
+    for day in days:
+        start = first + day * DAY + 12 * HOUR
+        name = f"L{day}"
+        sessions[name] = replace(SESSION, session=name, starts_at=start, ends_at=start + 3 * HOUR)
+        prices.append(DatedPrice(Channel.SHELF, 1_400, first + day * DAY, first + (day + 1) * DAY))
+    tea = replace(CATALOGUE.skus["A"], prices=tuple(prices) if price else ())
+    open_trade(store, replace(CATALOGUE, skus={**CATALOGUE.skus, "A": tea}, sessions={} if price else sessions))
+    lifted = [
+        ((date(2025, 10, 1) + timedelta(days=day)).isoformat(), "A", region, "shelf", 9)
+        for day in days[:-1]
+        for region in ("CN-ZJ", "CN-GD")
+    ]
+    with store.write() as tx:
+        tx.versions.add_history(lifted, synthetic=True)
+        tx.learning.put_rooms(
+            [
+                RoomDay((date(2025, 10, 1) + timedelta(days=day)).isoformat(), "room", "host", 100 + day, 180, 0)
+                for day in days[:-1]
+            ]
+        )
+
+
+@pytest.mark.parametrize("price", [False, True])
+def test_a_scheduled_session_and_a_price_cut_move_the_forecast_of_their_day(shelf: SqlStore, price: bool) -> None:
+    tune_to(shelf, {"forecast": {**QUICK["forecast"], "min_history_days": 28}})
+    _evenings(shelf, coming=3, price=price)
+    done = refit(shelf, InlineCompute(), CALENDAR, wall)
+    assert done is not None
+    with shelf.read() as tx:
+        (tea,) = tx.learning.shelf(["A"])
+    mean = tea.regions["CN-ZJ"].mean
+    assert mean[2] > 1.5 * max(mean[1], mean[3]), "the third day ahead is the one announced"
+    report = judge_forecast.show(shelf, "A", "CN-ZJ", CALENDAR)
+    name = "price_change" if price else "session_hours"
+    assert report["components"]["effects"][name][2] > report["components"]["effects"][name][1] + 0.3
+    rooms = [(row["aggregate"], row["days"], row["method"]) for row in report["components_rooms"]]
+    announced = [] if price else [(key, ["2025-12-05"], "weekday") for key in ("host:host", "room:room")]
+    assert rooms == announced
+    assert price or all(100 < row["pieces"][0] < 200 for row in report["components_rooms"])
 
 
 def test_live_exclusive_goods_are_shown_by_the_slots_of_their_sessions(shelf: SqlStore) -> None:
