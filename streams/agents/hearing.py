@@ -34,8 +34,9 @@ _TICK_BYTES: Final = 128
 
 def last_tick(values: Sequence[bytes | None]) -> int:
     """Return the time of the last possible tick among records, -1 without one."""
-    for value in reversed(values):
-        if value is None or len(value) > _TICK_BYTES or b"tick" not in value:
+    short = [value for value in values if value is not None and len(value) <= _TICK_BYTES]
+    for value in reversed(short):
+        if b"tick" not in value:
             continue
         try:
             payload = SALES_DECODER.decode(value)

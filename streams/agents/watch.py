@@ -43,7 +43,8 @@ class Watched:
     seen: tuple[tuple[int, bytes], ...]
     snapshot: bytes | None
     replayed: int
-    """Records below the next offset have been read again up to here, where the snapshot was lost."""
+    lost_until: int
+    """Where the snapshot was lost, records below this are read again, and have been up to `replayed`."""
     watch: PartitionWatch | None = None
     versions: Versions | None = None
     lifts: Lifts | None = None
@@ -52,7 +53,8 @@ class Watched:
 def hold(place: Place, assigned: Assigned) -> Watched:
     """Start with what was stored; the watcher itself is built with the first chunk."""
     seen = assigned.seen if assigned.reads_from == assigned.next_offset else ()
-    return Watched(assigned.owner, assigned.next_offset, seen, assigned.snapshot, assigned.reads_from)
+    start = assigned.next_offset
+    return Watched(assigned.owner, start, seen, assigned.snapshot, replayed=assigned.reads_from, lost_until=start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +145,7 @@ class WatchAgent:
     async def _begin(self, chunk: Chunk) -> None:
         """Judge a chunk, wait for the commit before, and start its own."""
         held = self.desk.held((chunk.topic, chunk.partition))
-        if held is not None and held.replayed < held.next_offset:
+        if held is not None and held.replayed < held.lost_until:
             await self._replay(held, chunk)
         fresh = None if held is None else chunk.since(held.next_offset)
         if held is None or fresh is None:
@@ -206,18 +208,18 @@ class WatchAgent:
 
     async def _replay(self, held: Watched, chunk: Chunk) -> None:
         """Read records again that are applied already, only to make the watcher that their snapshot would have made."""
-        known = chunk.before(held.next_offset)
+        known = chunk.before(held.lost_until)
         if known is not None:
             await patiently(self._executor, partial(self._judge, held, known))
             held.replayed = known.last + 1
-        if chunk.last + 1 >= held.next_offset:
+        if chunk.last + 1 >= held.lost_until:
             stored = partial(self._services.partitions.state, held.owner.topic, held.owner.partition)
             _, seen = await patiently(self._executor, stored)
             if held.watch is None:
                 held.seen = seen
             else:
                 held.watch.seen.load(seen)
-            held.replayed = held.next_offset
+            held.replayed = held.lost_until
 
     def _judge(self, held: Watched, chunk: Chunk) -> tuple[partial[None], ChunkDelta]:
         """Apply the chunk to the watcher and return the commit of all that it changed, and what that is."""

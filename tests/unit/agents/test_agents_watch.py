@@ -92,6 +92,25 @@ def test_database_that_goes_away_after_a_chunk_was_judged_makes_no_duplicates(
     assert counted(services).get("duplicates", 0) == 0
 
 
+def test_chunk_after_chunk_reads_back_nothing_that_was_stored(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every chunk read all remembered ids again, as after the loss of a snapshot."""
+    asked: list[tuple[str, int]] = []
+    stored = services.partitions.state
+
+    def noted(topic: str, partition: int) -> tuple[bytes | None, tuple[tuple[int, bytes], ...]]:
+        asked.append((topic, partition))
+        return stored(topic, partition)
+
+    monkeypatch.setattr(services.partitions, "state", noted)
+    station = Station(services)
+    for start in (0, 5, 10):
+        station.take(start, [sale(number, number) for number in range(start, start + 5)])
+    assert not asked
+    assert counted(services)["counted"] == 15
+
+
 def test_counts_add_up_and_unknown_goods_are_findings(services: Services) -> None:
     values = _evening()
     Station(services).take(0, values)
