@@ -17,6 +17,7 @@ $(STAMP): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m optimizers warm
+	$(BIN)/python -c "from supplychain.watching.bulk import scanning; scanning()"
 	@touch $@
 
 env: $(STAMP) ## build .venv from the hashed lock

@@ -19,6 +19,7 @@ from supplychain import telemetry
 from supplychain.bootstrap import build, wall_now
 from supplychain.broker import bare
 from supplychain.settings import Settings
+from supplychain.watching.bulk import scanning
 from supplychain.watching.delta import ChunkDelta
 
 
@@ -50,6 +51,8 @@ def engine(job: dict[str, Any], report: Report) -> None:
 
 def watcher(services: Any, job: dict[str, Any], report: Report) -> WatchAgent:
     """Return the agent of the service, with a witness that measures."""
+    if job["events"]:
+        scanning()  # a rate is that of a worker at work, the compiler is loaded once in its life
     began: dict[int, float] = {}
     spikes = Path(job["folder"]) / "spikes.jsonl"
 

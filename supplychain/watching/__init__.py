@@ -9,10 +9,10 @@
 
 A change of catalogue or tuning is a new `PartitionWatch` from the snapshot of the old one.
 
-`partition` ties the parts together: `intake` (bytes to columns), `clock` (event time), `lines` and `sessions` (strings to
-codes), `dedupe` (event ids), `windows` (counts), `spikes` with `detector`, `burst` and `thresholds` (bursts), `cues`
-(cumulative counts and when to renew a forecast), `snapshot` and `restore` (state between chunks). `calibration` finds the
-thresholds by simulation.
+`partition` ties the parts together: `intake` (bytes to payloads), `columns`, `bulk` with `scanning` (large chunks to columns at
+once), `clock` (event time), `lines` and `sessions` (strings to codes), `dedupe` (event ids), `windows` (counts), `spikes` with
+`detector`, `burst` and `thresholds` (bursts), `cues` (cumulative counts and when to renew a forecast), `snapshot` and `restore`
+(state between chunks). `calibration` finds the thresholds by simulation.
 """
 
 from supplychain.watching.delta import (

@@ -1,19 +1,16 @@
-"""From raw bytes to checked columns: one poisoned record never costs its neighbours.
+"""From raw bytes to payloads: one poisoned record never costs its neighbours.
 
-A chunk is decoded record by record, and what survives is laid out as columns so that everything after it works on whole
-chunks. Every verdict on a record looks at the record and at what came before it, never at where the chunk was cut.
+Every verdict on a record looks at the record and at what came before it, never at where the chunk was cut.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from supplychain.domain.units import EARLIEST, LATEST
 from supplychain.messages.codec import SALES_DECODER
 from supplychain.messages.v1 import Sale, Tick
 from supplychain.watching.delta import Batch, Record, Rejection
@@ -37,11 +34,6 @@ MALFORMED, INVALID, TOO_LARGE, TOO_DEEP = "malformed", "invalid", "too-large", "
 IMPOSSIBLE_QUANTITY, IMPOSSIBLE_PRICE, IMPOSSIBLE_TIME = "impossible-quantity", "impossible-price", "impossible-time"
 TOO_OLD, ID_CONFLICT = "too-old", "id-conflict"
 
-_qty = attrgetter("qty")
-_occurred = attrgetter("occurred_at")
-_price = attrgetter("unit_price_minor")
-_promised = attrgetter("promised_ship_by")
-
 
 @dataclass(slots=True)
 class Decoded:
@@ -52,17 +44,6 @@ class Decoded:
     ticks: list[Tick]
     tick_at: list[int]
     rejections: list[Rejection]
-
-
-@dataclass(slots=True)
-class SaleColumns:
-    """Numbers of the sales of a chunk, one row per sale; `promised` is -1 where no promise was given."""
-
-    position: Ints
-    qty: Ints
-    occurred: Ints
-    price: Ints
-    promised: Ints
 
 
 def depth(value: bytes, limit: int) -> int:
@@ -111,65 +92,32 @@ def _decode_one(record: Record) -> Sale | Tick | Rejection:
         return Rejection(record.offset, reason, str(fault)[:500])
 
 
-def decode(batch: Batch) -> Decoded:
-    """Decode a chunk record by record; what is no payload becomes a rejection."""
+def decode(batch: Batch, chosen: Ints | None = None) -> Decoded:
+    """Decode records of a chunk one by one, all or the chosen ones; what is no payload becomes a rejection."""
     payloads: list[Sale | Tick | Rejection] | list[Sale | Tick]
-    values = batch.values
+    places = range(len(batch)) if chosen is None else chosen.tolist()
+    values = batch.values if chosen is None else [batch.values[at] for at in places]
     try:
-        # The whole chunk at once is twice as fast; any fault in it, None too, falls back to the careful way.
+        # All at once is twice as fast; any fault, None too, falls back to the careful way.
         if max(map(len, values), default=0) > SHALLOW_BYTES:  # type: ignore[arg-type]  # None raises TypeError
             raise ValueError
         payloads = list(map(SALES_DECODER.decode, values))  # type: ignore[arg-type]  # as above
     except (ValueError, TypeError, RecursionError):
-        payloads = [_decode_one(batch.record(at)) for at in range(len(batch))]
-    tick_at = [at for at, payload in enumerate(payloads) if type(payload) is not Sale]
-    if not tick_at:
-        return Decoded(payloads, list(range(len(payloads))), [], [], [])  # type: ignore[arg-type]  # all of them are sales
-    others = [payloads[at] for at in tick_at]
-    sales, sale_at = list(payloads), list(range(len(payloads)))
-    for at in reversed(tick_at):
-        del sales[at], sale_at[at]
-    ticks = [payload for payload in others if type(payload) is Tick]
-    rejections = [payload for payload in others if type(payload) is Rejection]
-    tick_at = [at for at, payload in zip(tick_at, others, strict=True) if type(payload) is Tick]
-    return Decoded(sales, sale_at, ticks, tick_at, rejections)  # type: ignore[arg-type]  # only sales are left
-
-
-def _column(values: list[int]) -> Ints:
-    try:
-        return np.array(values, dtype=np.int64)
-    except OverflowError:
-        return np.array([value if -FAR < value < FAR else (FAR if value > 0 else -FAR) for value in values], np.int64)
-
-
-def columns(decoded: Decoded) -> SaleColumns:
-    """Lay the numbers of the sales out as columns; integers beyond 64 bits become `FAR` and fail the checks."""
-    sales = decoded.sales
-    promised = list(map(_promised, sales))
-    if promised.count(None) == len(promised):
-        promised = [-1] * len(promised)
-    else:
-        promised = [-1 if value is None else value for value in promised]
-    return SaleColumns(
-        position=np.array(decoded.sale_at, dtype=np.int64),
-        qty=_column(list(map(_qty, sales))),
-        occurred=_column(list(map(_occurred, sales))),
-        price=_column(list(map(_price, sales))),
-        promised=_column(promised),
-    )
-
-
-def impossible(sales: SaleColumns) -> dict[str, Flags]:
-    """Return reason → flags of sales whose values cannot be, whatever the clock says; each sale in one at most."""
-    quantity = (sales.qty <= 0) | (sales.qty > MAX_QUANTITY)
-    price = (sales.price < 0) | (sales.price > MAX_LINE_MINOR // np.clip(sales.qty, 1, MAX_QUANTITY))
-    promise = (sales.promised != -1) & ((sales.promised < EARLIEST) | (sales.promised > LATEST))
-    time = (sales.occurred < EARLIEST) | (sales.occurred > LATEST) | promise
-    return {
-        IMPOSSIBLE_QUANTITY: quantity,
-        IMPOSSIBLE_PRICE: price & ~quantity,
-        IMPOSSIBLE_TIME: time & ~quantity & ~price,
-    }
+        payloads = [_decode_one(batch.record(at)) for at in places]
+    found = Decoded([], [], [], [], [])
+    if all(type(payload) is Sale for payload in payloads):
+        found.sales, found.sale_at = payloads, list(places)  # type: ignore[assignment]  # all of them are sales
+        return found
+    for at, payload in zip(places, payloads, strict=True):
+        if type(payload) is Sale:
+            found.sales.append(payload)
+            found.sale_at.append(at)
+        elif type(payload) is Tick:
+            found.ticks.append(payload)
+            found.tick_at.append(at)
+        else:
+            found.rejections.append(payload)  # type: ignore[arg-type]  # nothing else is left
+    return found
 
 
 def describe(reason: str, sale: Sale) -> str:

@@ -6,8 +6,10 @@ from collections import Counter
 
 import numpy as np
 
+from supplychain.messages.codec import SALES_DECODER
 from supplychain.messages.v1 import Sale
 from supplychain.watching import intake
+from supplychain.watching.columns import SaleColumns
 from supplychain.watching.delta import Batch, Bucket, Finding, Rejection
 from supplychain.watching.intake import Decoded, Flags
 
@@ -17,8 +19,9 @@ UNKNOWN_SKU, UNKNOWN_REGION, NOT_PAID = "unknown-sku", "unknown-region", "not-pa
 class Ledger:
     """Counts the records of a chunk into buckets; a record is entered exactly once."""
 
-    def __init__(self, batch: Batch, decoded: Decoded) -> None:
+    def __init__(self, batch: Batch, sales: SaleColumns, decoded: Decoded) -> None:
         self.batch = batch
+        self.sales = sales
         self.decoded = decoded
         self.counts: Counter[tuple[str, str]] = Counter()
         self.rejections: list[Rejection] = []
@@ -26,14 +29,15 @@ class Ledger:
         for rejection in decoded.rejections:
             self._bury(rejection)
 
-    @property
-    def sales(self) -> list[Sale]:
-        """The decoded sales, in order."""
-        return self.decoded.sales
+    def sale(self, at: int) -> Sale:
+        """Return a sale, by its row; it is decoded anew, which few need."""
+        found = SALES_DECODER.decode(self.batch.values[int(self.sales.position[at])] or b"")
+        assert isinstance(found, Sale)  # noqa: S101 - it was one when it was read
+        return found
 
-    def offset(self, sale: int) -> int:
+    def offset(self, at: int) -> int:
         """Return the offset of the record of a sale."""
-        return self.batch.offsets[self.decoded.sale_at[sale]]
+        return self.batch.offsets[int(self.sales.position[at])]
 
     def _bury(self, rejection: Rejection) -> None:
         self.rejections.append(rejection)
@@ -42,7 +46,7 @@ class Ledger:
     def reject(self, flags: Flags, reason: str) -> None:
         """Make dead letters of the flagged sales."""
         for at in np.flatnonzero(flags).tolist():
-            self._bury(Rejection(self.offset(at), reason, intake.describe(reason, self.sales[at])))
+            self._bury(Rejection(self.offset(at), reason, intake.describe(reason, self.sale(at))))
 
     def reject_ticks(self, bad: Flags) -> None:
         """Make dead letters of the flagged ticks, and count the others."""
@@ -57,7 +61,7 @@ class Ledger:
         if reason == NOT_PAID:
             return
         for at in np.flatnonzero(flags).tolist():
-            sale = self.sales[at]
+            sale = self.sale(at)
             self.missing[reason, sale.sku if reason == UNKNOWN_SKU else sale.region] += 1
 
     def enter(self, number: int, bucket: Bucket, reason: str = "") -> None:

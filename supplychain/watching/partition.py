@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from operator import attrgetter
 
 import numpy as np
 
@@ -18,36 +17,29 @@ from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import Tuning
 from supplychain.domain.units import EARLIEST, HOUR, LATEST, SECOND, floor_to
 from supplychain.messages.audience import BIN, GRACE
-from supplychain.messages.v1 import Audience, Sale, SaleKind
-from supplychain.watching import intake, restore
+from supplychain.messages.v1 import Audience
+from supplychain.watching import columns, intake, restore
 from supplychain.watching import snapshot as stored
 from supplychain.watching.clock import NEVER, PartitionClock, Reading
+from supplychain.watching.columns import CANCELLED, CREATED, PAID, REFUNDED, RETURNED, SaleColumns
 from supplychain.watching.cues import CueBook, grid
-from supplychain.watching.dedupe import CONFLICT, FRESH, SAME, Prints, SeenIds, keys_of
+from supplychain.watching.dedupe import CONFLICT, FRESH, SAME, Prints, SeenIds
 from supplychain.watching.delta import Batch, Bucket, ChunkDelta, Correction, ForecastCue, Record
 from supplychain.watching.grouping import group
-from supplychain.watching.intake import Flags, Ints, SaleColumns
+from supplychain.watching.intake import Flags, Ints
 from supplychain.watching.ledger import NOT_PAID, UNKNOWN_REGION, UNKNOWN_SKU, Ledger
 from supplychain.watching.lines import Codes, LineTable, fingerprints
 from supplychain.watching.spikes import GAP_BINS, SpikeWatch, Verdicts
 from supplychain.watching.table import SHIPPED
 from supplychain.watching.thresholds import ThresholdTable
-from supplychain.watching.windows import CANCELLED, CREATED, PAID, REFUNDED, RETURNED, WindowBook
+from supplychain.watching.windows import WindowBook
 
-_KINDS = (
-    (SaleKind.CANCELLED, CANCELLED),
-    (SaleKind.REFUNDED, REFUNDED),
-    (SaleKind.RETURNED, RETURNED),
-    (SaleKind.CREATED, CREATED),
-)
 _BUCKETS = (
     (PAID, Bucket.COUNTED, ""),
     (CANCELLED, Bucket.CANCELLATIONS, ""),
     (REFUNDED, Bucket.RETURNS, "refunded"),
     (RETURNED, Bucket.RETURNS, "returned"),
 )
-_kind = attrgetter("kind")
-_event_id = attrgetter("event_id")
 
 
 class PartitionWatch:
@@ -122,10 +114,9 @@ class PartitionWatch:
         if not records:
             return ChunkDelta(watermark=self.watermark, seen_from=self.clock.oldest(self.watermark))
         batch = Batch.of(records)
-        decoded = intake.decode(batch)
-        sales = intake.columns(decoded)
-        ledger = Ledger(batch, decoded)
-        impossible = intake.impossible(sales)
+        sales, decoded = self.lines.read(batch)
+        ledger = Ledger(batch, sales, decoded)
+        impossible = columns.impossible(sales)
         sound = ~np.logical_or.reduce(list(impossible.values()))
         ticks = np.array([min(max(tick.at, -1), intake.FAR) for tick in decoded.ticks], dtype=np.int64)
         before = self.watermark
@@ -142,32 +133,32 @@ class PartitionWatch:
             ledger.reject(flags, reason)
         ledger.reject(reading.ahead, intake.IMPOSSIBLE_TIME)
         ledger.reject_ticks(reading.bad_tick)
-        return self._count(ledger, sales, sound & ~reading.ahead, reading, before)
+        return self._count(ledger, sound & ~reading.ahead, reading, before)
 
-    def _count(self, ledger: Ledger, sales: SaleColumns, alive: Flags, reading: Reading, before: int) -> ChunkDelta:
+    def _count(self, ledger: Ledger, alive: Flags, reading: Reading, before: int) -> ChunkDelta:
         """Pass the possible sales through age, catalogue and memory, and count what is left."""
+        sales = ledger.sales
         watermark = reading.watermark[sales.position]
-        codes = self.lines.codes(ledger.sales, sales, alive)
-        kinds = _kinds(ledger.sales)
+        codes = self.lines.codes(sales, alive)
         old = alive & (sales.occurred < self.clock.oldest_at(watermark))
         ledger.reject(old, intake.TOO_OLD)
         alive = alive & ~old
         for reason, flags in (
-            (NOT_PAID, kinds == CREATED),
+            (NOT_PAID, sales.kind == CREATED),
             (UNKNOWN_SKU, codes.sku < 0),
             (UNKNOWN_REGION, codes.region < 0),
         ):
             ledger.exclude(alive & flags, reason)
             alive &= ~flags
-        blocks = self._deduplicate(ledger, sales, alive, fingerprints(sales, kinds, codes.text), watermark)
+        blocks = self._deduplicate(ledger, alive, fingerprints(sales, codes.text), watermark)
         late = alive & (sales.occurred < watermark - self.clock.lateness_ms)
         chosen = np.flatnonzero(alive & ~late)
-        rows = self.windows.rows(sales, codes, kinds, chosen, watermark)
+        rows = self.windows.rows(sales, codes, chosen, watermark)
         for code, bucket, reason in _BUCKETS:
-            ledger.enter(int(np.count_nonzero(kinds[chosen] == code)), bucket, reason)
-        corrections = self._correct(ledger, sales, codes, kinds, np.flatnonzero(late), watermark)
-        verdicts = self._judge(sales, codes, np.flatnonzero(alive & (kinds == PAID)), reading, watermark, before)
-        cues = self._cue(sales, codes, chosen[kinds[chosen] == PAID], watermark, verdicts)
+            ledger.enter(int(np.count_nonzero(sales.kind[chosen] == code)), bucket, reason)
+        corrections = self._correct(ledger, codes, np.flatnonzero(late), watermark)
+        verdicts = self._judge(sales, codes, np.flatnonzero(alive & (sales.kind == PAID)), reading, watermark, before)
+        cues = self._cue(sales, codes, chosen[sales.kind[chosen] == PAID], watermark, verdicts)
         return ChunkDelta(
             windows=rows,
             corrections=corrections,
@@ -189,22 +180,19 @@ class PartitionWatch:
             return range(0)
         return grid(before if before != NEVER else reading.first - self.bin_ms, self.watermark, self.bin_ms)
 
-    def _deduplicate(
-        self, ledger: Ledger, sales: SaleColumns, alive: Flags, prints: Prints, watermark: Ints
-    ) -> list[tuple[int, bytes]]:
+    def _deduplicate(self, ledger: Ledger, alive: Flags, prints: Prints, watermark: Ints) -> list[tuple[int, bytes]]:
         """Take out of `alive` what was seen before, and remember the rest; hours are forgotten where they expire."""
         chosen = np.flatnonzero(alive)
         oldest = self.clock.oldest_at(watermark[chosen])
         cuts = [0, *(np.flatnonzero(np.diff(oldest)) + 1).tolist(), chosen.size]
         blocks: list[tuple[int, bytes]] = []
-        ids = list(map(_event_id, ledger.sales))
+        sales = ledger.sales
         for start, end in pairwise(cuts):
             part = chosen[start:end]
             if not part.size:
                 continue
             self.seen.forget(int(oldest[start]))
-            keys = keys_of(ids if part.size == len(ids) else [ids[at] for at in part.tolist()])
-            verdict, packed = self.seen.admit(keys, prints[part], sales.occurred[part])
+            verdict, packed = self.seen.admit(sales.key[part], prints[part], sales.occurred[part])
             blocks.extend(packed)
             again = np.zeros(alive.size, dtype=np.bool_)
             again[part[verdict == CONFLICT]] = True
@@ -214,16 +202,14 @@ class PartitionWatch:
         self.seen.forget(self.clock.oldest(self.watermark))
         return blocks
 
-    def _correct(
-        self, ledger: Ledger, sales: SaleColumns, codes: Codes, kinds: Ints, late: Ints, watermark: Ints
-    ) -> list[Correction]:
+    def _correct(self, ledger: Ledger, codes: Codes, late: Ints, watermark: Ints) -> list[Correction]:
         """Return a correction for each sale that came later than allowed."""
         ledger.enter(late.size, Bucket.CORRECTIONS)
         found = []
         for at in late.tolist():
-            row = self.windows.rows(sales, codes, kinds, np.array([at]), watermark)[0]
-            delay = int(watermark[at] - sales.occurred[at])
-            found.append(Correction(ledger.offset(at), ledger.sales[at].event_id, delay, row))
+            row = self.windows.rows(ledger.sales, codes, np.array([at]), watermark)[0]
+            delay = int(watermark[at] - ledger.sales.occurred[at])
+            found.append(Correction(ledger.offset(at), ledger.sale(at).event_id, delay, row))
         return found
 
     def _judge(
@@ -320,15 +306,6 @@ class PartitionWatch:
         self.clock.watermark, self.clock.last_tick = state.watermark, state.last_tick
         restore.load_detector(self.spikes, state.detector, state.watermark)
         restore.load_cues(self.cues, state.cues)
-
-
-def _kinds(sales: list[Sale]) -> Ints:
-    """Return the kind code of each sale; members are singletons, and their identity is quicker to compare than their name."""
-    given = np.fromiter(map(id, map(_kind, sales)), dtype=np.int64, count=len(sales))
-    kinds = np.full(len(sales), PAID, dtype=np.int64)
-    for member, code in _KINDS:
-        kinds[given == id(member)] = code
-    return kinds
 
 
 def _business(batch: Batch, now: int) -> Ints:

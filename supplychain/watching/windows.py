@@ -7,14 +7,12 @@ from functools import partial
 import numpy as np
 
 from supplychain.domain.units import HOUR, MINUTE
+from supplychain.watching.columns import CANCELLED, PAID, REFUNDED, RETURNED, SaleColumns
 from supplychain.watching.delta import WindowDelta
 from supplychain.watching.grouping import group
-from supplychain.watching.intake import Ints, SaleColumns
+from supplychain.watching.intake import Ints
 from supplychain.watching.lines import CHANNELS, Codes, LineTable
 from supplychain.watching.sessions import SHIP_WITHIN_MINUTES
-
-PAID, CANCELLED, REFUNDED, RETURNED, CREATED = range(5)
-"""Codes of the kinds of sale events."""
 
 _row = partial(tuple.__new__, WindowDelta)
 """A named tuple from a tuple of its fields, without a call into Python for each."""
@@ -45,9 +43,9 @@ class WindowBook:
     def _span(self, session: int, sku: int) -> int:
         return self.lines.book.scope(session).ship_within(self.lines.skus[sku])
 
-    def rows(self, sales: SaleColumns, codes: Codes, kinds: Ints, chosen: Ints, watermark: Ints) -> list[WindowDelta]:
+    def rows(self, sales: SaleColumns, codes: Codes, chosen: Ints, watermark: Ints) -> list[WindowDelta]:
         """Return the window rows of the chosen sales, one row per key."""
-        occurred, kind, qty = sales.occurred[chosen], kinds[chosen], sales.qty[chosen]
+        occurred, kind, qty = sales.occurred[chosen], sales.kind[chosen], sales.qty[chosen]
         known = np.maximum(occurred, watermark[chosen])
         keys = (
             codes.session[chosen],

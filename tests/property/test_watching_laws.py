@@ -13,7 +13,9 @@ from supplychain.domain.network import Catalogue, Region, Session, SessionItem, 
 from supplychain.domain.tuning import Tuning, parse
 from supplychain.messages.codec import encode
 from supplychain.messages.v1 import Sale, SaleKind, Tick
+from supplychain.watching.bulk import scanning
 from supplychain.watching.delta import ChunkDelta, Record
+from supplychain.watching.lines import LineTable
 from supplychain.watching.partition import PartitionWatch
 
 T0 = 1_700_000_000_000
@@ -39,7 +41,7 @@ POISON = (b"", b"{", b"[" * 5_000, b'{"type":"sale"}', b"\xff\xfe", b'{"type":"t
 
 def sale(number: int, at: int, **changes: object) -> Sale:
     values: dict[str, object] = {
-        "event_id": f"event-{number}",
+        "event_id": f"event-{number}" if number % 2 else f"{number:032x}",
         "platform": "p",
         "shop_id": "shop",
         "order_id": str(number),
@@ -84,15 +86,16 @@ histories = st.lists(payloads, max_size=120).map(
 
 
 def run(
-    records: Sequence[Record], cuts: Iterable[int], *, restart: bool = False
+    records: Sequence[Record], cuts: Iterable[int], *, restart: bool = False, bulk_from: int = 1_000
 ) -> tuple[PartitionWatch, list[ChunkDelta]]:
-    watch = PartitionWatch(CATALOGUE, TUNING, partition=1)
+    lines = LineTable(CATALOGUE, bulk_from)
+    watch = PartitionWatch(lines, TUNING, partition=1)
     deltas: list[ChunkDelta] = []
     blocks: list[tuple[int, bytes]] = []
     edges = [0, *sorted(set(cuts)), len(records)]
     for start, end in pairwise(edges):
         if restart:
-            watch = PartitionWatch(CATALOGUE, TUNING, partition=1, snapshot=watch.snapshot(), seen_blocks=blocks)
+            watch = PartitionWatch(lines, TUNING, partition=1, snapshot=watch.snapshot(), seen_blocks=blocks)
         delta = watch.apply(records[start:end])
         blocks = [block for block in [*blocks, *delta.seen_blocks] if block[0] >= delta.seen_from]
         deltas.append(delta)
@@ -132,6 +135,16 @@ def test_any_cut_and_any_restart_give_the_same(records: list[Record], cuts: list
     parts, many = run(records, [cut for cut in cuts if cut < len(records)], restart=restart)
     assert outcome(one) == outcome(many)
     assert whole.snapshot() == parts.snapshot()
+
+
+@settings(deadline=None, max_examples=120)
+@given(histories, st.lists(st.integers(0, 120), max_size=3))
+def test_the_compiled_reader_changes_nothing(records: list[Record], cuts: list[int]) -> None:
+    scanning()
+    slow, one = run(records, [])
+    fast, many = run(records, [cut for cut in cuts if cut < len(records)], bulk_from=1)
+    assert outcome(one) == outcome(many)
+    assert slow.snapshot() == fast.snapshot()
 
 
 @settings(deadline=None, max_examples=120)
