@@ -13,7 +13,7 @@ from supplychain.cli.forecast_plot import draw
 from supplychain.cli.output import Json, moment, pairs, screen, show_json, table
 from supplychain.cli.tuning import Sets, changes
 from supplychain.domain.errors import NotFoundError
-from supplychain.planning import judge_forecast, learn
+from supplychain.planning import judge_forecast, learn, shelf_outlook
 from supplychain.planning.judge_sessions import session_scores
 from supplychain.processes.wiring import calendar
 
@@ -105,7 +105,7 @@ def measured(
     With --sessions: what the forecasts at 10, 25, 50 and 75 % of a session said of its rest.
     """
     with opened(config, data_dir) as services:
-        rows = session_scores(services.store) if sessions else judge_forecast.measured(services.store)
+        rows = session_scores(services.store) if sessions else shelf_outlook.measured(services.store)
     if json:
         show_json(rows)
     else:

@@ -1,4 +1,4 @@
-"""Honest intervals: split conformal correction per segment and horizon, and coverage measured as the actuals come in.
+"""Honest intervals: split conformal correction per segment and horizon.
 
 Model quantiles promise 80 % and deliver 65 or 90. What a model missed on days it had not seen tells by how much its interval has
 to move; that correction is learned per segment and horizon, and where a segment has too few days, from wider ones.
@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from supplychain.forecasting.frames import Floats, Ints
 
@@ -141,41 +140,6 @@ def _margin(score: Floats, coverage: float) -> float:
     rank = int(np.ceil((len(ordered) + 1) * coverage)) - 1
     value = float(ordered[min(rank, len(ordered) - 1)])
     return value if np.isfinite(value) else 0.0
-
-
-class CoverageMonitor:
-    """Coverage as the actuals come in, per segment, with an exponential memory; keeps the promise by adapting its level.
-
-    Source
-    ------
-    Adaptive conformal inference (Gibbs and Candès 2021): level += step * (promised miss - missed).
-    """
-
-    def __init__(self, coverage: float = 0.8, memory: float = 500.0, step: float = 0.005) -> None:
-        self.coverage = coverage
-        self._keep = 1.0 - 1.0 / memory
-        self._step = step
-        self._inside: dict[str, tuple[float, float, float]] = {}
-
-    def observe(self, segment: str, actual: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
-        """Take in actuals with the intervals that were promised for them."""
-        observed = np.atleast_1d(np.asarray(actual, dtype=np.float64))
-        inside = (np.atleast_1d(low) <= observed) & (observed <= np.atleast_1d(high))
-        hit, weight, level = self._inside.get(segment, (0.0, 0.0, self.coverage))
-        for was_inside in inside:
-            hit = hit * self._keep + float(was_inside)
-            weight = weight * self._keep + 1.0
-            level += self._step * (self.coverage - float(was_inside))
-        self._inside[segment] = hit, weight, min(0.99, max(0.5, level))
-
-    def measured(self, segment: str) -> float:
-        """Recent share inside; NaN before the first actual."""
-        hit, weight, _ = self._inside.get(segment, (0.0, 0.0, 0.0))
-        return hit / weight if weight > 0.0 else float("nan")
-
-    def level(self, segment: str) -> float:
-        """Level to ask of `learn_conformal` so that the promise is kept."""
-        return self._inside.get(segment, (0.0, 0.0, self.coverage))[2]
 
 
 def volume_segments(levels: Floats, sold_share: Floats) -> tuple[str, ...]:

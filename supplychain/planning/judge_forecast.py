@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
 from supplychain.domain.errors import InvalidInputError, NotFoundError
-from supplychain.domain.forecast import RegionOutlook, ShelfScore
 from supplychain.domain.network import Catalogue
 from supplychain.domain.tuning import difference, parse
 from supplychain.domain.units import DAY
@@ -24,9 +22,9 @@ from supplychain.planning.forecast_components import components, room_components
 from supplychain.planning.learn import read_past, shelf_settings
 from supplychain.planning.learned import ModelBody, decode_model
 from supplychain.planning.ports import Compute, Store
+from supplychain.planning.shelf_outlook import day_rows, measured
 from supplychain.planning.slot_outlook import slots_ahead
 
-MEASURED_DAYS = 28
 _BACKTEST_SECONDS = 3_600.0
 
 
@@ -58,7 +56,6 @@ def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[s
     body, found = decode_model(stored[1]), forecasts[0]
     mine = found.regions[region]
     frame = past.frame(body.priors(), calendar)[0] if past else None
-    days = [date_of(found.first_day + place).isoformat() for place in range(len(mine.mean))]
     category = catalogue.skus[sku].category
     return {
         "sku": sku,
@@ -70,7 +67,7 @@ def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[s
         "degraded": mine.degraded,
         "fitted_through": body.fitted_through,
         "refitted_wall": next((v.created_wall for v in versions if v.version == stored[0]), None),
-        "days": _day_rows(days, mine),
+        "days": day_rows(found, mine),
         "recent": _recent(frame, key_of(sku, region)),
         "components": components(body, category, found, frame, calendar),
         "components_region": components(
@@ -105,33 +102,6 @@ def _of_sessions(catalogue: Catalogue, sku: str, region: str, slots: list[dict[s
         "show": _show_effects(catalogue, sku),
         "slots": slots,
         "segment": "live exclusive",
-    }
-
-
-def measured(store: Store, days: int = MEASURED_DAYS) -> list[dict[str, Any]]:
-    """Return coverage, bias and error of the forecasts that were in use, per segment over the last finished days."""
-    with store.read() as tx:
-        last = tx.learning.last_day()
-        scores = tx.learning.scores("") if last else []
-    kept = sorted({score.day for score in scores})[-days:]
-    found: dict[str, list[ShelfScore]] = defaultdict(list)
-    for score in scores:
-        if score.day in kept:
-            found[score.segment].append(score)
-    return [_measured(segment, rows) for segment, rows in sorted(found.items())]
-
-
-def _measured(segment: str, rows: list[ShelfScore]) -> dict[str, Any]:
-    pieces = sum(row.pieces for row in rows)
-    series = sum(row.series for row in rows)
-    return {
-        "segment": segment,
-        "days": len({row.day for row in rows}),
-        "series_days": series,
-        "coverage80": sum(row.inside for row in rows) / series if series else None,
-        "bias": (sum(row.expected for row in rows) - pieces) / pieces if pieces else None,
-        "wape": sum(row.error for row in rows) / pieces if pieces else None,
-        "interval_loss": 2.0 * sum(row.loss for row in rows) / pieces if pieces else None,
     }
 
 
@@ -196,13 +166,6 @@ def _compare(frame: DailyFrame, rows: Any, origins: list[int], rivals: Any, hori
     """Run the comparison; top level, so that a pool can call it."""
     before, after = rivals
     return compare(frame, rows, origins, before, after, time.perf_counter, horizon=horizon)
-
-
-def _day_rows(days: Iterable[str], mine: RegionOutlook) -> list[dict[str, Any]]:
-    return [
-        {"day": day, "mean": mean, "low": low, "high": high, "variance": variance}
-        for day, mean, variance, low, high in zip(days, mine.mean, mine.variance, mine.low, mine.high, strict=True)
-    ]
 
 
 def _recent(frame: DailyFrame | None, key: str) -> list[dict[str, Any]]:

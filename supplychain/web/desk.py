@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from supplychain.domain.errors import InvalidInputError
 from supplychain.messages.codec import plain
 from supplychain.messages.v1 import SupplierAnswer
-from supplychain.planning import acknowledge, cancel, release, request, review, tune
+from supplychain.planning import acknowledge, cancel, release, request, review, shelf_outlook, tune
 from supplychain.planning.ports import Actor, PlanFilter, Store, WallClock
 from supplychain.planning.present import line_document
 from supplychain.planning.slot_outlook import slots_of
@@ -131,6 +131,18 @@ class PlanningDesk:
     def slots(self, session: str, sku: str) -> list[Row]:
         """Return what each slot ahead will sell of an item."""
         return slots_of(self._store, session, sku)
+
+    def shelf(self, sku: str) -> Row:
+        """Return the stored forecast of the shelf of a SKU."""
+        return shelf_outlook.outlook(self._store, sku)
+
+    def models(self) -> list[Row]:
+        """Return the stored models of the shelf."""
+        return shelf_outlook.models(self._store)
+
+    def accuracy(self) -> list[Row]:
+        """Return how true the forecasts of the shelf came."""
+        return shelf_outlook.measured(self._store)
 
     def latencies(self) -> list[float]:
         """Return seconds from spike to plan."""

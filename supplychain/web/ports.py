@@ -130,6 +130,15 @@ class Desk(Protocol):
     def slots(self, session: str, sku: str) -> list[Row]:
         """What each slot of a session that is not over will still sell: `starts_at, ends_at, planned, mean, q10, q50, q90`."""
 
+    def shelf(self, sku: str) -> Row:
+        """The stored forecast of the shelf of a SKU, by region and day, with stamps and `degraded`; NotFoundError without one."""
+
+    def models(self) -> list[Row]:
+        """Stored models of the shelf: `version, degraded, fitted_through, created_wall, active`."""
+
+    def accuracy(self) -> list[Row]:
+        """How true the forecasts of the shelf came in four weeks: `segment, days, series_days, coverage80, bias, wape`."""
+
     def latencies(self) -> list[float]:
         """Seconds from each spike to its plan."""
 

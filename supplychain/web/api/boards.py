@@ -58,6 +58,24 @@ def get_forecast(session: str, sku: str, front: TheFront, actor: Reader) -> dict
     return {"items": front.board.forecast(session, sku)}
 
 
+@router.get("/forecasts/models", response_model=Rows, operation_id="list_models")
+def list_models(front: TheFront, actor: Reader) -> dict[str, Any]:
+    """List what the nightly refits of the shelf learned, newest first, and which of them is active or degraded."""
+    return {"items": front.desk.models()}
+
+
+@router.get("/forecasts/accuracy", response_model=Rows, operation_id="list_accuracy")
+def list_accuracy(front: TheFront, actor: Reader) -> dict[str, Any]:
+    """List how true the forecasts of the shelf came per segment in four weeks: coverage of the 80 % interval, bias, error."""
+    return {"items": front.desk.accuracy()}
+
+
+@router.get("/forecasts/shelf/{sku}", operation_id="get_shelf_forecast")
+def get_shelf_forecast(sku: str, front: TheFront, actor: Reader) -> dict[str, Any]:
+    """Read the forecast of the shelf of one SKU, by region and day; `degraded` says when something simpler stands in."""
+    return front.desk.shelf(sku)
+
+
 @router.get("/spikes", response_model=Rows, operation_id="list_spikes")
 def list_spikes(front: TheFront, actor: Reader, limit: Limit = 100) -> dict[str, Any]:
     """List spikes with their reasons, newest first."""

@@ -27,11 +27,13 @@ class Seen:
     incidents: list[Row]
     jobs: list[Row]
     positions: list[Row]
+    models: list[Row]
+    accuracy: list[Row]
 
 
 def load(visit: Visit) -> Seen:
     """Read everything for one picture."""
-    board = visit.front.board
+    board, desk = visit.front.board, visit.front.desk
     return Seen(
         board.now(),
         board.health(),
@@ -40,6 +42,8 @@ def load(visit: Visit) -> Seen:
         board.incidents(),
         board.jobs(),
         board.positions(None),
+        desk.models(),
+        desk.accuracy(),
     )
 
 
@@ -67,7 +71,12 @@ class _Health:
     def __post_init__(self) -> None:
         self.figures = html()
         self.parts: dict[str, ui.html] = {}
-        for pair in (("partitions", "stock.age"), ("dead.letters", "findings"), ("incidents", "jobs")):
+        for pair in (
+            ("partitions", "stock.age"),
+            ("dead.letters", "findings"),
+            ("incidents", "jobs"),
+            ("models", "accuracy"),
+        ):
             with ui.element("div").classes("halves"):
                 for name in pair:
                     self._part(name)
@@ -89,6 +98,8 @@ class _Health:
             "incidents": self._incidents(seen.incidents),
             "jobs": self._jobs(seen.jobs),
             "positions": self._positions(seen.positions),
+            "models": self._models(seen.models),
+            "accuracy": self._accuracy(seen.accuracy),
         }
         for name, content in drawn.items():
             show(self.parts[name], content)
@@ -185,6 +196,39 @@ class _Health:
                 formats.stamp(row["started_wall"]),
                 row["detail"],
             )
+            for row in rows
+        ]
+        return table(columns, cells, empty=say("none"))
+
+    def _models(self, rows: list[Row]) -> str:
+        say, formats = self.visit.say, self.visit.formats
+        columns = (
+            Column(say("version"), number=True),
+            Column(say("state"), nowrap=True),
+            Column(say("learned.through"), nowrap=True),
+            Column(say("at"), nowrap=True),
+        )
+        cells = [
+            (
+                f"{row['version']} ({say('active')})" if row["active"] else row["version"],
+                chip(say("degraded"), "degraded") if row["degraded"] else "",
+                formats.stamp(row["fitted_through"]),
+                formats.stamp(row["created_wall"]),
+            )
+            for row in rows
+        ]
+        return table(columns, cells, empty=say("none"))
+
+    def _accuracy(self, rows: list[Row]) -> str:
+        say, formats = self.visit.say, self.visit.formats
+        columns = (
+            Column(say("segment")),
+            Column(say("days"), number=True),
+            Column(say("coverage"), number=True, about=say("coverage.about")),
+            Column(say("bias"), number=True),
+        )
+        cells = [
+            (row["segment"], formats.count(row["days"]), *(formats.share(row[name]) for name in ("coverage80", "bias")))
             for row in rows
         ]
         return table(columns, cells, empty=say("none"))

@@ -5,7 +5,6 @@ import pytest
 
 from supplychain.forecasting.intervals import (
     Conformal,
-    CoverageMonitor,
     horizon_classes,
     learn_conformal,
     shortest_interval,
@@ -63,14 +62,6 @@ def test_an_interval_never_turns_around() -> None:
 
 def test_quantiles_are_sorted_and_not_negative() -> None:
     np.testing.assert_array_equal(sorted_quantiles(np.array([[3.0, -1.0, math.nan, 2.0]])), [[0.0, 0.0, 2.0, 3.0]])
-
-
-def test_the_monitor_measures_and_raises_its_level_when_missing() -> None:
-    monitor = CoverageMonitor()
-    assert math.isnan(monitor.measured("a"))
-    monitor.observe("a", np.arange(100), np.zeros(100), np.full(100, 59))
-    assert monitor.measured("a") == pytest.approx(0.6, abs=0.05)
-    assert monitor.level("a") > monitor.level("b") == 0.8
 
 
 def test_segments_tell_volume_and_frequency_apart() -> None:

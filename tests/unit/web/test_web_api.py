@@ -47,7 +47,7 @@ def test_the_document_is_openapi_3_1(client: Caller) -> None:
     assert document["openapi"].startswith("3.1")
     assert not list(OpenAPIV31SpecValidator(document).iter_errors())
     operations = [operation for path in document["paths"].values() for operation in path.values()]
-    assert len({operation["operationId"] for operation in operations}) == len(operations) == 32
+    assert len({operation["operationId"] for operation in operations}) == len(operations) == 35
     assert all("application/problem+json" in operation["responses"]["default"]["content"] for operation in operations)
     assert "HTTPValidationError" not in json.dumps(document)
 
@@ -55,7 +55,8 @@ def test_the_document_is_openapi_3_1(client: Caller) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/summary", "/rooms", "/rooms/S1", "/rooms/S1/rates", "/rooms/S1/forecasts/SKU-1", "/rooms/S1/slots/SKU-1", "/spikes", "/positions",
+        "/summary", "/rooms", "/rooms/S1", "/rooms/S1/rates", "/rooms/S1/forecasts/SKU-1", "/rooms/S1/slots/SKU-1", "/spikes",
+        "/forecasts/models", "/forecasts/accuracy", "/forecasts/shelf/SKU-1", "/positions",
         "/deliveries", "/dead-letters", "/findings", "/incidents", "/jobs", "/health", "/tuning", "/tuning/versions",
         "/plans", "/plans/plan-1", "/lines/line-1", "/lines/line-1/history",
     ],

@@ -72,6 +72,16 @@ def test_every_page_draws(world: World, caplog: pytest.LogCaptureFixture) -> Non
     assert not [record for record in caplog.records if record.levelname in {"ERROR", "CRITICAL"}]
 
 
+def test_the_health_page_tells_which_model_is_degraded_and_how_true_its_forecasts_came(world: World) -> None:
+    async def walk() -> None:
+        async with visitor(world) as user:
+            await user.open("/health")
+            for words in ("Models of the shelf", "3 (active)", "80 % interval held", "61"):
+                await user.should_see(words, retries=30)
+
+    asyncio.run(walk())
+
+
 def test_a_page_without_data_says_why_and_stays(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.board.broken = UnavailableError("the database does not answer")
 

@@ -391,6 +391,19 @@ class FakeDesk:
             }
         ]  # fmt: skip
 
+    def shelf(self, sku: str) -> Row:
+        if sku != "SKU-1":
+            raise NotFoundError(f"nothing is forecast for {sku}", sku=sku)
+        day = {"day": "2026-01-01", "mean": 4.0, "low": 1.0, "high": 8.0, "variance": 6.0}
+        region = {"region": "CN-ZJ", "segment": "often3-much1", "degraded": "only 20 open days", "days": [day]}
+        return {"sku": sku, "model": "prior-3", "method": "items", "tuning_version": 1, "regions": [region]}
+
+    def models(self) -> list[Row]:
+        return [{"version": 3, "degraded": True, "fitted_through": NOW, "created_wall": NOW, "active": True}]
+
+    def accuracy(self) -> list[Row]:
+        return [{"segment": "all", "days": 9, "series_days": 90, "coverage80": 0.61, "bias": -0.1, "wape": 0.8}]
+
     def latencies(self) -> list[float]:
         return [0.4, 1.2]
 
