@@ -25,7 +25,7 @@ from optimizers.posting import Ledgers, overflow_cost, remove_item
 from optimizers.prices import price_round
 from optimizers.problem import Problem
 from optimizers.restrict import Taken
-from optimizers.rounds import plan_items
+from optimizers.rounds import page, plan_items
 from optimizers.routes import Rates
 from optimizers.scratch import scratch_for
 from optimizers.solution import Ints, Orders, Plan, Prices
@@ -179,8 +179,8 @@ class Beside:
         state, led = self._state, self._state.ledgers
         led.deals[at.USED_BARRED] = 0
         while True:
-            state.book.next[0] = 0
-            plan_items(tables, _ONLY, rates, shut, led, state.scratch[0], state.rows, state.book, 0)
+            state.book.next[0, 0] = 0
+            plan_items(tables, _ONLY, rates, shut, led, state.scratch[0], state.rows[0], page(state.book, 0), 0)
             placed = np.zeros(led.deals.shape[1], dtype=bool)
             placed[state.lay.cand_deal[state.book.placed > 0]] = True
             low = placed & (led.deal[at.USED_DEAL] < led.deal[at.USED_DEAL_LEAST])

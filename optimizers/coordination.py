@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from optimizers.abreast import lists_for
 from optimizers.budget import Budget
 from optimizers.bundle import Bundle, empty_bundle
 from optimizers.layout import Layout, Tables, lay_out, shared, stacked
@@ -29,7 +30,8 @@ class Coordination:
     """State of a price-coordinated solve: prices, bound, and the plan in force with its ledgers and book.
 
     first : first step of each price. parts : items in the order of planning, cut into parts. part_group, part_lane : use of capacity and lanes by each part at
-    the best prices. bundle : what the last sweeps tell of shared prices. wish : (candidates,) orders of the last relaxed optimum. trace : seconds, cost and bound after each sweep and plan.
+    the best prices. of_list : (N,) list in which an item is planned beside the others, and cap_shares (lists, C) what of a sale cap
+    belongs to each. bundle : what the last sweeps tell of shared prices. wish : (candidates,) orders of the last relaxed optimum. trace : seconds, cost and bound after each sweep and plan.
     """
 
     problem: Problem
@@ -45,7 +47,7 @@ class Coordination:
     closed: Ints
     scratch: list[Scratch]
     ledgers: Ledgers
-    rows: Rows
+    rows: list[Rows]
     book: Book
     best_rates: Rates
     bundle: Bundle
@@ -56,6 +58,8 @@ class Coordination:
     planned: bool = False
     wish: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     parts: list[Ints] = field(default_factory=list)
+    of_list: Ints = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    cap_shares: Floats = field(default_factory=lambda: np.zeros((1, 0)))
     part_group: Floats = field(default_factory=lambda: np.zeros((0, 0)))
     part_lane: Floats = field(default_factory=lambda: np.zeros((0, 0, 0)))
     trace: list[tuple[float, float, float]] = field(default_factory=list)
@@ -82,11 +86,14 @@ def coordinate(problem: Problem, params: Params, budget: Budget, closed: Ints | 
     signs = Rates(*(np.zeros_like(each) for each in limits.most))
     shut = no_limits(lay)[1] if closed is None else closed
     items = len(lay.hub)
-    parts = np.array_split(order_of_planning(lay), min(max(items // LEAST_IN_PART, 1), MOST_PARTS))
+    order, lists = order_of_planning(lay), lists_for(items)
+    parts = np.array_split(order, min(max(items // LEAST_IN_PART, 1), MOST_PARTS))
+    of_list = np.zeros(items, dtype=np.int64)
+    of_list[order] = np.arange(items) % lists
     return Coordination(
         problem, lay, tables, limits, params, budget, rates, steps, steps, signs, shut, [scratch_for(lay) for _ in range(params.threads)],
-        empty_ledgers(problem, lay, limits), supply_rows(lay), empty_book(lay), rates, _bundle(limits, steps),
-        wish=np.zeros(len(lay.cand_mode), dtype=np.int64), parts=parts,
+        empty_ledgers(problem, lay, limits), [supply_rows(lay) for _ in range(params.threads)], empty_book(lay, lists), rates, _bundle(limits, steps),
+        wish=np.zeros(len(lay.cand_mode), dtype=np.int64), parts=parts, of_list=of_list, cap_shares=_cap_shares(lay, of_list, lists, len(limits.cap)),
     )  # fmt: skip
 
 
@@ -140,6 +147,16 @@ def order_of_planning(lay: Layout) -> Ints:
     worth = np.bincount(owner, lay.line_pieces * lay.line_short, len(lay.hub))
     pieces = np.bincount(owner, lay.line_pieces * lay.volume[owner], len(lay.hub))
     return np.argsort(-worth / np.maximum(pieces, 1.0), kind="stable").astype(np.int64)
+
+
+def _cap_shares(lay: Layout, of_list: Ints, lists: int, caps: int) -> Floats:
+    """(lists, C) share of each list of items in the pieces that every sale cap is asked for."""
+    owner = np.repeat(np.arange(len(lay.hub)), np.diff(lay.line_start))
+    asked = np.zeros((lists, caps))
+    for column in (lay.line_cap1, lay.line_cap2):
+        capped = np.flatnonzero(column >= 0)
+        np.add.at(asked, (of_list[owner[capped]], column[capped]), lay.line_pieces[capped])
+    return np.asarray(asked / np.maximum(asked.sum(axis=0), 1.0))
 
 
 def scaled(rates: Rates, factor: float) -> Rates:

@@ -38,7 +38,7 @@ def exchange_items(
                 continue
             count = starts[cell + 1] - starts[cell]
             for k in range(min(tries, count)):
-                if book.next[0] + 2 * spare > book.row.shape[1]:
+                if book.next[0] + 2 * spare > book.next[1]:
                     return n
                 other = holders[starts[cell] + (n * 7919 + k * 104729 + c) % count]
                 if other != item and wish[c] > book.placed[c]:

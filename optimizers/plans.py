@@ -1,10 +1,17 @@
-"""Plans that can be carried out, made at prices: from nothing, improved item by item, and by exchanges between items."""
+"""Plans that can be carried out, made at prices: from nothing, improved item by item, and by exchanges between items.
+
+Items are planned in lists side by side (`abreast`).
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from optimizers import positions as at
+from optimizers.abreast import add_up, copies, cut, in_threads, own_ledgers
 from optimizers.columns import Flag
 from optimizers.coordination import Coordination
 from optimizers.exchange import exchange_items
@@ -17,8 +24,11 @@ from optimizers.rounds import (
     improve_items,
     make_room,
     most_rows,
+    page,
     plan_items,
     rows_in_force,
+    settle_changes,
+    settle_items,
 )
 from optimizers.routes import Rates
 from optimizers.solution import Ints
@@ -32,6 +42,8 @@ step where too many wish to travel spreads them; without it, the last items foun
 """
 EXCHANGES = 6
 """Holders of a capacity cell that an item may change places with."""
+TOGETHER = 1_000
+"""Items improved side by side before the lists see what the others did."""
 
 
 def plan_round(state: Coordination, rates: Rates) -> None:
@@ -41,7 +53,7 @@ def plan_round(state: Coordination, rates: Rates) -> None:
     use more than is left; before there is a plan they are also lowered where those would use less.
     """
     ledgers = empty_ledgers(state.problem, state.lay, state.limits)
-    book = empty_book(state.lay)
+    book = empty_book(state.lay, len(state.cap_shares))
     group, lane = state.part_group.sum(axis=0), state.part_lane.sum(axis=0)
     least, most = 1.0 if state.planned else LOWEST, 1.0 + STEEPEST / max(state.sweeps, 1)
     for part, items in enumerate(state.parts):
@@ -64,16 +76,72 @@ def _scarcity(wanted: Floats, left: Floats) -> Floats:
     return wanted / np.maximum(left, 1.0)
 
 
-def _plan(state: Coordination, items: Ints, rates: Rates, ledgers: Ledgers, book: Book) -> Book:
-    """Plan items beside the ledgers; returns the book, which may be a longer one."""
-    spare, done = most_rows(state.lay), 0
-    while True:
-        done += plan_items(
-            state.tables, items[done:], rates, state.closed, ledgers, state.scratch[0], state.rows, book, spare
+def _each(
+    state: Coordination, todo: list[Ints], own: list[Ledgers], book: Book, kernel: Callable[..., int], rates: Rates,
+    spare: int, more: list[tuple[Any, ...]] | None = None,
+) -> list[int]:  # fmt: skip
+    """Let `kernel` go over each list beside its own ledgers, given `more` of it; returns how many items it did of each."""
+    done = [0] * len(todo)
+
+    def one(number: int, thread: int) -> None:
+        scratch, rows, extra = state.scratch[thread], state.rows[thread], more[number] if more else ()
+        done[number] = kernel(
+            state.tables,
+            todo[number],
+            rates,
+            state.closed,
+            own[number],
+            scratch,
+            rows,
+            page(book, number),
+            spare,
+            *extra,
         )
-        if done == len(items):
+
+    in_threads(len(state.scratch), len(todo), one)
+    return done
+
+
+def _plan(state: Coordination, items: Ints, rates: Rates, ledgers: Ledgers, book: Book) -> Book:
+    """Plan items beside the ledgers; returns the book, which may be a longer one.
+
+    A list does not see what the others take meanwhile, so the lists are posted one after the other, and an item that finds
+    its place taken then is planned again.
+    """
+    todo, spare = cut(items, state.of_list, len(state.cap_shares)), most_rows(state.lay)
+    while True:
+        done = _each(state, todo, copies(ledgers, len(todo)), book, plan_items, rates, spare)
+        for number in range(1, len(todo)):
+            rest = todo[number][: done[number]]
+            while len(rest):
+                scratch, rows = state.scratch[0], state.rows[0]
+                own = page(book, number)
+                count = settle_items(state.tables, rest, rates, state.closed, ledgers, scratch, rows, own, spare)
+                rest = rest[count:]
+                book = make_room(book, spare) if len(rest) else book
+        todo = [rest[count:] for rest, count in zip(todo, done, strict=True)]
+        if not any(len(rest) for rest in todo):
             return book
         book = make_room(book, spare)
+
+
+def _share(
+    state: Coordination,
+    items: Ints,
+    rates: Rates,
+    kernel: Callable[..., int],
+    spare: int,
+    more: list[tuple[Any, ...]] | None = None,
+) -> None:
+    """Let `kernel` change the plan in force item by item, list beside list, each within its share of what is left."""
+    todo = cut(items, state.of_list, len(state.cap_shares))
+    while any(len(rest) for rest in todo):
+        own = own_ledgers(state.ledgers, state.cap_shares)
+        done = _each(state, todo, own, state.book, kernel, rates, spare, more)
+        add_up(state.ledgers, own)
+        todo = [rest[count:] for rest, count in zip(todo, done, strict=True)]
+        if any(len(rest) for rest in todo):
+            state.book = make_room(state.book, 2 * spare)
 
 
 def _keep_deals(state: Coordination, rates: Rates, ledgers: Ledgers, book: Book) -> Book:
@@ -100,42 +168,42 @@ def worst_first(state: Coordination) -> Ints:
 
 
 def exchange_round(state: Coordination, rates: Rates, items: Ints) -> None:
-    """Let `items` change places with items that hold the capacity they wish."""
-    lay, spare, done = state.lay, most_rows(state.lay), 0
+    """Let `items` change places with items of their list that hold the capacity they wish."""
+    lay, spare = state.lay, most_rows(state.lay)
     cands = np.flatnonzero((state.book.placed > 0) & (lay.cand_cell >= 0))
     cands = cands[np.argsort(lay.cand_cell[cands], kind="stable")]
-    holders = (np.searchsorted(lay.cand_start, cands, side="right") - 1).astype(np.int64)
-    starts = np.searchsorted(lay.cand_cell[cands], np.arange(len(state.limits.group) + 1)).astype(np.int64)
-    while done < len(items):
-        done += exchange_items(
-            state.tables, items[done:], rates, state.closed, state.ledgers, state.scratch[0], state.rows, state.book, spare,
-            state.wish, holders, starts, EXCHANGES,
-        )  # fmt: skip
-        if done < len(items):
-            state.book = make_room(state.book, 2 * spare)
-    state.cost = float(state.book.cost.sum()) + overflow_cost(state.ledgers) + _opening(state, state.book)
+    cells, holders = lay.cand_cell[cands], (np.searchsorted(lay.cand_start, cands, side="right") - 1).astype(np.int64)
+    more = []
+    for number in range(len(state.cap_shares)):
+        mine = state.of_list[holders] == number
+        starts = np.searchsorted(cells[mine], np.arange(len(state.limits.group) + 1)).astype(np.int64)
+        more.append((state.wish, holders[mine], starts, EXCHANGES))
+    _share(state, items, rates, exchange_items, spare, more)
+    _reckon(state)
 
 
 def improve_round(state: Coordination, rates: Rates, items: Ints) -> None:
-    """Plan `items` again one by one where that makes the plan in force cheaper."""
-    spare = most_rows(state.lay)
-    done = 0
-    while done < len(items):
-        done += improve_items(
-            state.tables,
-            items[done:],
-            rates,
-            state.closed,
-            state.ledgers,
-            state.scratch[0],
-            state.rows,
-            state.book,
-            spare,
-        )
-        if done < len(items):
-            state.book = make_room(state.book, spare)
-    cost = float(state.book.cost.sum()) + overflow_cost(state.ledgers)
-    state.cost = cost + _opening(state, state.book)
+    """Plan `items` again one by one where that makes the plan in force cheaper.
+
+    A change that a list made without knowing of the others' stays only where it fits beside theirs and still pays.
+    """
+    ledgers, spare = state.ledgers, most_rows(state.lay)
+    for some in np.array_split(items, max(len(items) // TOGETHER, 1)):
+        todo = cut(some, state.of_list, len(state.cap_shares))
+        while any(len(rest) for rest in todo):
+            book, own = state.book, copies(ledgers, len(todo))
+            old = book.placed.copy(), book.item.copy(), book.cost.copy()
+            done = _each(state, todo, own, book, improve_items, rates, spare)
+            for number in range(1, len(todo)):
+                settle_changes(state.tables, todo[number][: done[number]], ledgers, state.scratch[0], book, *old)
+            todo = [rest[count:] for rest, count in zip(todo, done, strict=True)]
+            if any(len(rest) for rest in todo):
+                state.book = make_room(book, spare)
+    _reckon(state)
+
+
+def _reckon(state: Coordination) -> None:
+    state.cost = float(state.book.cost.sum()) + overflow_cost(state.ledgers) + _opening(state, state.book)
 
 
 def _opening(state: Coordination, book: Book) -> float:

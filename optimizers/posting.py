@@ -33,7 +33,8 @@ class Book(NamedTuple):
     """Decisions of a plan.
 
     placed : pieces per candidate. item (2, N) : flow rows of item i are start to start + count. row (5, rows) : lane (-1-w
-    for scrap at warehouse w), period, pieces, demand line (-1 for a move), pool. cost (N,). next (1,) : first free row.
+    for scrap at warehouse w), period, pieces, demand line (-1 for a move), pool. cost (N,). next (lists, 2) : first free row
+    of each list of items planned side by side, and the end of its rows; kernels get one list's (2,).
     """
 
     placed: Ints

@@ -13,10 +13,10 @@ Braun, Rprop, 1993), which need no scale common to minor units per piece, per vo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from optimizers.abreast import in_threads
 from optimizers.bundle import learn, next_prices
 from optimizers.coordination import SHARED, Coordination, coordinate, own_prices, scaled, shared_prices, with_shared
 from optimizers.limits import bound_of
@@ -28,13 +28,15 @@ from optimizers.solution import Ints, StopReason
 from optimizers.sweep import Use, empty_use, sweep
 
 GROW, SHRINK = 1.2, 0.6
-FIRST_PLANS, PLAN_EVERY = (1, 3), 6
+FIRST_PLANS, PLAN_EVERY = (1, 4), 6
 """After which sweeps, and after how many, a plan is made at the best prices."""
 MANY_ITEMS, SAMPLE, SAMPLE_SWEEPS = 4_000, 1_500, 16
 """From how many items on a sample finds the first prices, its size, and its sweeps."""
 FIRST_SHARE, LESS_SHARE, LEAST_SHARE = 0.4, 0.97, 0.03
 """Share of the distance from bound to plan that prices of stock elsewhere should gain, its factor by sweep, and its least."""
-WORST, LEAST_WORST = 50, 400
+FEW, LEAST_FEW = 8, 1_000
+"""One item in so many, but no fewer than the second, is planned again after a plan: the worst; the others hardly gain."""
+WORST, LEAST_WORST = 50, 200
 """One item in so many, but no fewer than the second, looks for an exchange."""
 
 
@@ -49,15 +51,11 @@ def sweep_all(state: Coordination, parts: Sequence[Ints]) -> list[Use]:
     own = ("group", "lane", "storage", "cap")
     uses = [first._replace(**{name: np.zeros_like(getattr(first, name)) for name in own}) for _ in parts]
 
-    def work(thread: int) -> None:
-        for k in range(thread, len(parts), len(state.scratch)):
-            sweep(state.tables, parts[k], state.rates, room, state.closed, state.scratch[thread], uses[k], state.wish)
+    def work(number: int, thread: int) -> None:
+        scratch = state.scratch[thread]
+        sweep(state.tables, parts[number], state.rates, room, state.closed, scratch, uses[number], state.wish)
 
-    if len(state.scratch) == 1:
-        work(0)
-    else:
-        with ThreadPoolExecutor(len(state.scratch)) as pool:
-            list(pool.map(work, range(len(state.scratch))))
+    in_threads(len(state.scratch), len(parts), work)
     return uses
 
 
@@ -187,10 +185,11 @@ def run(state: Coordination) -> StopReason:
 
 def improve(state: Coordination) -> None:
     """Plan again the items that cost more than they have to: by themselves, then the worst in exchange with others."""
-    improve_round(state, state.best_rates, worst_first(state))
-    improve_round(state, scaled(state.best_rates, 0.0), worst_first(state))
+    items = len(state.lay.hub)
+    for level in (0.5, 0.0):
+        improve_round(state, scaled(state.best_rates, level), worst_first(state)[: max(items // FEW, LEAST_FEW)])
     if state.budget.exhausted() is None:
-        exchange_round(state, state.best_rates, worst_first(state)[: max(len(state.lay.hub) // WORST, LEAST_WORST)])
+        exchange_round(state, state.best_rates, worst_first(state)[: max(items // WORST, LEAST_WORST)])
     state.note()
 
 

@@ -7,9 +7,10 @@ import numpy as np
 from optimizers import positions as at
 from optimizers.dispatch import plan_item
 from optimizers.given import decided
-from optimizers.kernel import kernel
+from optimizers.kernel import inlined, kernel
 from optimizers.layout import Layout, Tables
 from optimizers.limits import Limits
+from optimizers.milp import Floats
 from optimizers.posting import Book, Ledgers, Rows, overflow_cost, remove_item, restore_item
 from optimizers.problem import Problem
 from optimizers.routes import INFINITE, Rates
@@ -50,13 +51,24 @@ def empty_ledgers(problem: Problem, lay: Layout, limits: Limits) -> Ledgers:
     )
 
 
-def empty_book(lay: Layout) -> Book:
+def empty_book(lay: Layout, lists: int = 1) -> Book:
     """Room for a few rows of each demand line; `make_room` finds more when they are used up."""
-    rows, items = 3 * len(lay.line_pieces) + 4 * len(lay.hub) + 4 * most_rows(lay), len(lay.hub)
+    rows, items = 3 * len(lay.line_pieces) + 4 * len(lay.hub) + 4 * lists * most_rows(lay), len(lay.hub)
     return Book(
         np.zeros(len(lay.cand_mode), dtype=np.int64), np.zeros((2, items), dtype=np.int64),
-        np.zeros((5, rows), dtype=np.int32), np.zeros(items), np.zeros(1, dtype=np.int64),
+        np.zeros((5, rows), dtype=np.int32), np.zeros(items), _pages(0, rows, lists),
     )  # fmt: skip
+
+
+def page(book: Book, number: int) -> Book:
+    """The book as the list of that number writes in it."""
+    return book._replace(next=book.next[number])
+
+
+def _pages(first: int, end: int, lists: int) -> Ints:
+    """(lists, 2) equal shares of the rows from `first` to `end`."""
+    marks = np.linspace(first, end, lists + 1).astype(np.int64)
+    return np.stack([marks[:-1], marks[1:]], axis=1)
 
 
 def most_rows(lay: Layout) -> int:
@@ -76,15 +88,14 @@ def supply_rows(lay: Layout) -> Rows:
 
 
 def make_room(book: Book, spare: int) -> Book:
-    """The book with the rows in force at its front, and longer where fewer than twice `spare` rows would be left."""
-    kept = rows_in_force(book)
+    """The book with the rows in force at its front, and longer where a list would have fewer than twice `spare` rows left."""
+    kept, lists = rows_in_force(book), len(book.next)
     row, count = book.row, book.item[at.B_COUNT]
-    if len(kept) + 2 * spare > row.shape[1]:
-        row = np.zeros((5, 2 * len(kept) + 4 * spare), dtype=np.int32)
+    if len(kept) + 2 * lists * spare > row.shape[1]:
+        row = np.zeros((5, 2 * len(kept) + 4 * lists * spare), dtype=np.int32)
     row[:, : len(kept)] = book.row[:, kept]
     book.item[at.B_START] = np.cumsum(count) - count
-    book.next[0] = len(kept)
-    return book._replace(row=row)
+    return book._replace(row=row, next=_pages(len(kept), row.shape[1], lists))
 
 
 def rows_in_force(book: Book) -> Ints:
@@ -102,10 +113,49 @@ def plan_items(
     Returns how many were planned.
     """
     for n in range(len(items)):
-        if book.next[0] + spare > book.row.shape[1]:
+        if book.next[0] + spare > book.next[1]:
             return n
         plan_item(lay, items[n], rates, closed, led, work, rows, book)
     return len(items)
+
+
+@kernel
+def settle_items(
+    lay: Tables, items: Ints, rates: Rates, closed: Ints, led: Ledgers, work: Scratch, rows: Rows, book: Book, spare: int
+) -> int:  # fmt: skip
+    """Post items that are in the book beside `led`, in the order given; one whose place is taken is planned anew.
+
+    Stops when fewer than `spare` rows are left in the book. Returns how many are posted.
+    """
+    for n in range(len(items)):
+        if book.next[0] + spare > book.next[1]:
+            return n
+        restore_item(lay, items[n], led, book)
+        if not _within(lay, items[n], led, book):
+            remove_item(lay, items[n], led, book)
+            plan_item(lay, items[n], rates, closed, led, work, rows, book)
+    return len(items)
+
+
+@kernel
+def _within(lay: Tables, item: int, led: Ledgers, book: Book) -> bool:
+    """Whether every hard limit that the item uses is kept."""
+    for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
+        cell = lay.cand[at.CAND_CELL, c]
+        hard = book.placed[c] > 0 and cell >= 0 and led.group[at.USED_GROUP_PRICE, cell] == INFINITE
+        if hard and led.group[at.USED_GROUP, cell] > led.group[at.USED_GROUP_LIMIT, cell] + 1e-6:
+            return False
+    for n in range(book.item[at.B_START, item], book.item[at.B_START, item] + book.item[at.B_COUNT, item]):
+        lane, k = book.row[at.B_LANE, n], book.row[at.B_LINE, n]
+        if lane >= 0 and led.lane_price[lane] == INFINITE:
+            b = lay.bucket[book.row[at.B_PERIOD, n]]
+            if led.lane[at.USED_LANE, lane, b] > led.lane[at.USED_LANE_LIMIT, lane, b] + 1e-6:
+                return False
+        if k >= 0:
+            for cap in (lay.line[at.LINE_CAP1, k], lay.line[at.LINE_CAP2, k]):
+                if cap >= 0 and led.cap[at.USED_CAP, cap] > led.cap[at.USED_CAP_LIMIT, cap]:
+                    return False
+    return True
 
 
 @kernel
@@ -119,7 +169,7 @@ def improve_items(
     over = overflow_cost(led)
     kept = work.cand[at.W_KEPT]
     for n in range(len(items)):
-        if book.next[0] + spare > book.row.shape[1]:
+        if book.next[0] + spare > book.next[1]:
             return n
         item = items[n]
         first, last = lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]
@@ -148,6 +198,43 @@ def improve_items(
         )
         restore_item(lay, item, led, book)
     return len(items)
+
+
+@kernel
+def settle_changes(
+    lay: Tables, items: Ints, led: Ledgers, work: Scratch, book: Book, placed: Ints, row: Ints, cost: Floats
+) -> None:
+    """Post the new plans of `items`, of which `led` holds the old ones, where they still fit and make the whole cheaper.
+
+    placed (candidates,), row (2, N), cost (N,) : the book before; an item whose change is not kept gets these back.
+    """
+    over = overflow_cost(led)
+    for n in range(len(items)):
+        item = items[n]
+        if book.item[at.B_START, item] == row[at.B_START, item]:
+            continue
+        _swap(lay, item, book, placed, row, cost)
+        remove_item(lay, item, led, book)
+        _swap(lay, item, book, placed, row, cost)
+        restore_item(lay, item, led, book)
+        new_over = overflow_cost(led)
+        cheaper = book.cost[item] + new_over < cost[item] + over - 1e-6
+        if cheaper and _within(lay, item, led, book) and deals_stand(lay, item, led):
+            over = new_over
+            continue
+        remove_item(lay, item, led, book)
+        _swap(lay, item, book, placed, row, cost)
+        restore_item(lay, item, led, book)
+
+
+@inlined
+def _swap(lay: Tables, item: int, book: Book, placed: Ints, row: Ints, cost: Floats) -> None:
+    """Exchange the item's plan in the book with the one beside it."""
+    for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
+        book.placed[c], placed[c] = placed[c], book.placed[c]
+    book.cost[item], cost[item] = cost[item], book.cost[item]
+    for r in range(2):
+        book.item[r, item], row[r, item] = row[r, item], book.item[r, item]
 
 
 @kernel
