@@ -15,10 +15,12 @@ from typing import Any, Final
 import msgspec
 import numpy as np
 from msgspec import inspect
+from numpy.lib.stride_tricks import as_strided
 
 from supplychain.messages.v1 import Sale
 from supplychain.watching.columns import KINDS, Text
 from supplychain.watching.intake import SHALLOW_BYTES
+from supplychain.watching.scan_tables import NEEDED, Data, Fields, Index, Layout, Read, Words
 
 BULK: Final = 1_000
 """Chunks of fewer records are not worth the compiler."""
@@ -68,13 +70,13 @@ class Bulk:
         self._scanning = module
         self._layout = _layout(module)
         rows = len(self._layout.sizes) + 1
-        self._fields = module.Fields(*(np.zeros(rows, dtype=np.int64) for _ in range(3)))
+        self._fields = Fields(*(np.zeros(rows, dtype=np.int64) for _ in range(3)))
         asked = np.zeros(7 * (module.LONGEST + 8) // 8 + 1, dtype=np.uint64)
         self._index = self._sized(1 << 12, 1 << 16, asked)
         self._count = 0
 
-    def _sized(self, texts: int, words: int, asked: Any) -> Any:
-        return self._scanning.Index(
+    def _sized(self, texts: int, words: int, asked: Words) -> Index:
+        return Index(
             slots=np.zeros(2 * texts, dtype=np.int32),
             hashes=np.zeros(texts, dtype=np.uint64),
             where=np.zeros(texts + 1, dtype=np.int64),
@@ -84,20 +86,26 @@ class Bulk:
             asked_bytes=asked.view(np.uint8),
         )
 
-    def read(self, values: Sequence[bytes | None]) -> Any:
-        """Return what is read of each record, see `scanning.Read`; of those larger than sales are, nothing."""
+    def read(self, values: Sequence[bytes | None]) -> Read:
+        """Return what is read of each record; of those larger than sales are, nothing."""
         full = [value or b"" for value in values] if None in values else values
-        data = np.frombuffer(b"".join(full), dtype=np.uint8)  # type: ignore[arg-type]  # none is None
+        data = np.frombuffer(b"".join([*full, bytes(self._scanning.PADDING)]), dtype=np.uint8)  # type: ignore[list-item]  # none is None
+        words = as_strided(data[:8].view(np.uint64), (len(data) - 7,), (1,), writeable=False)
         count = len(values)
         sizes = np.fromiter(map(len, full), np.int64, count)  # type: ignore[arg-type]  # as above
         starts = np.concatenate(([0], np.cumsum(sizes)))
-        read = self._scanning.Read(
-            np.zeros(count, dtype=np.bool_),
-            *(np.zeros(count, dtype=np.int64) for _ in range(5)),
-            np.zeros((count, 2), dtype=np.uint64),
-            np.zeros(count, dtype=np.int64),
+        numbers = np.zeros((6, count), dtype=np.int64)
+        read = Read(
+            plain=np.zeros(count, dtype=np.bool_),
+            qty=numbers[0],
+            occurred=numbers[1],
+            price=numbers[2],
+            promised=numbers[3],
+            kind=numbers[4],
+            key=np.zeros((count, 2), dtype=np.uint64),
+            line=numbers[5],
         )
-        self._scanning.scan(data, starts, self._layout, self._fields, self._index, read)
+        self._scanning.scan(Data(data, words), starts, self._layout, self._fields, self._index, read)
         read.plain[sizes > SHALLOW_BYTES] = False
         return read
 
@@ -134,22 +142,23 @@ class Bulk:
         self._scanning.spread(self._index, self._count)
 
 
-def _layout(module: Any) -> Any:
+def _layout(module: Any) -> Layout:
     """Return what a sale is made of, as its type declares it."""
     kind = inspect.type_info(Sale)
     assert isinstance(kind, inspect.StructType)  # noqa: S101 - what a sale is
     declared = {field.encode_name: field for field in kind.fields}
     tag = (kind.tag_field or "", str(kind.tag))
-    names = [*module.NEEDED, *(name for name in declared if name not in module.NEEDED)]
+    names = [*NEEDED, *(name for name in declared if name not in NEEDED)]
     allowed = [_allowed(declared[name].type) if name != tag[0] else 1 for name in names]
     required = [name == tag[0] or declared[name].required for name in names]
     channel = declared["channel"]
     assert isinstance(channel.type, inspect.LiteralType)  # noqa: S101 - as above
-    words, sizes = _words(names)
+    sizes = np.array(list(map(len, names)), dtype=np.int64)
     kinds, kind_sizes = _words([one.value for one in KINDS])
     channels, channel_sizes = _words([str(one) for one in channel.type.values])
-    return module.Layout(
-        names=words,
+    return Layout(
+        names=_name_words(names, module.NAME_WORDS),
+        masks=_name_words(["\xff" * len(name) for name in names], module.NAME_WORDS),
         sizes=sizes,
         allowed=np.array([*allowed, sum({*_TYPES.values(), _NULL})]),
         required=np.array(required),
@@ -173,6 +182,12 @@ def _allowed(kind: inspect.Type) -> int:
 
 def _word(text: str) -> Any:
     return np.frombuffer(text.encode(), dtype=np.uint8)
+
+
+def _name_words(names: Sequence[str], words: int) -> Any:
+    """Return names as rows of words of eight bytes."""
+    raw = b"".join(name.encode("latin-1").ljust(8 * words, b"\0") for name in names)
+    return np.frombuffer(raw, dtype="<u8").reshape(len(names), words)
 
 
 def _words(texts: Sequence[str]) -> tuple[Any, Any]:

@@ -11,37 +11,21 @@ call, so no reference is counted and nothing is allocated. With NUMBA_DISABLE_JI
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final, TypeVar, cast
 
 import numpy as np
-import numpy.typing as npt
 from numba import njit
 
-Bytes = npt.NDArray[np.uint8]
-Words = npt.NDArray[np.uint64]
-Ints = npt.NDArray[np.int64]
+from supplychain.watching import scan_tables
+from supplychain.watching.scan_tables import Bytes, Data, Fields, Index, Ints, Layout, Read, Words
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 TEXT, WHOLE, TRUTH, NULL = 1, 2, 4, 8
 """Types of a value; what a field may hold is their sum."""
 
-NEEDED: Final = (
-    "type",
-    "event_id",
-    "kind",
-    "sku",
-    "region",
-    "channel",
-    "currency",
-    "room_id",
-    "shop_id",
-    "session_id",
-    "qty",
-    "occurred_at",
-    "unit_price_minor",
-    "promised_ship_by",
-)
-"""Fields whose values are read; the fields of a layout begin with them."""
 _TYPE, _EVENT, _KIND, _SKU, _REGION, _CHANNEL, _CURRENCY, _ROOM, _SHOP, _SESSION = range(10)
 _QTY, _OCCURRED, _PRICE, _PROMISED = range(10, 14)
 
@@ -56,74 +40,33 @@ ABSENT: Final = 255
 """Stands for the length of a text that is not there."""
 
 
-class Layout(NamedTuple):
-    """What a payload declares: names of fields, types they may hold, which must be there, and the words that some are out of.
-
-    Words are rows of bytes with their sizes beside them. The last `allowed` is that of a field with another name. `order` is
-    where fields stood in the record before: the next one mostly looks the same.
-    """
-
-    names: Bytes
-    sizes: Ints
-    allowed: Ints
-    required: npt.NDArray[np.bool_]
-    tag: Bytes
-    kinds: Bytes
-    kind_sizes: Ints
-    channels: Bytes
-    channel_sizes: Ints
-    usual_channel: Bytes
-    usual_currency: Bytes
-    order: Ints
+_FLAGS: Final = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+_SOURCES: Final = sha256(b"".join(Path(file).read_bytes() for file in (__file__, scan_tables.__file__))).hexdigest()
 
 
-class Fields(NamedTuple):
-    """Where the values of one record begin and end, and what the numbers are; one row more than a layout has fields."""
-
-    begins: Ints
-    ends: Ints
-    numbers: Ints
-
-
-class Index(NamedTuple):
-    """Texts by their bytes: an open-addressing table of positions plus one, and the texts in words of eight bytes.
-
-    `asked` holds the text that is looked for; `asked_bytes` is the same memory.
-    """
-
-    slots: npt.NDArray[np.int32]
-    hashes: Words
-    where: Ints
-    codes: Ints
-    arena: Words
-    asked: Words
-    asked_bytes: Bytes
-
-
-class Read(NamedTuple):
-    """What was read of each record. `line` is -1 where the index lacks its texts; where not `plain`, nothing is said."""
-
-    plain: npt.NDArray[np.bool_]
-    qty: Ints
-    occurred: Ints
-    price: Ints
-    promised: Ints
-    kind: Ints
-    key: Words
-    line: Ints
-
-
-def _kernel(function: Function) -> Function:
-    return cast("Function", njit(cache=True, nogil=True, error_model="numpy", _nrt=False)(function))
+def _kernel(function: Function, **flags: str) -> Function:
+    """Compile a function; its cache is stale when the tables that it reads are others, of which numba knows nothing."""
+    compiled = njit(**_FLAGS, **flags)(function)
+    kept = getattr(getattr(compiled, "_cache", None), "_cache_file", None)
+    if kept is not None:
+        kept._source_stamp = _SOURCES  # noqa: SLF001 - numba has no public way to say what a cache depends on
+    return cast("Function", compiled)
 
 
 def _inlined(function: Function) -> Function:
-    flags = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-    return cast("Function", njit(**flags, inline="always")(function))
+    return _kernel(function, inline="always")
 
 
-_PLAIN: Final = np.array([32 <= byte <= 126 and byte not in b'"\\' for byte in range(256)])
-"""Which bytes a plain text is made of."""
+_ZERO: Final = np.uint64(0)
+_ONES: Final = np.uint64(0x0101010101010101)
+_SPACES, _QUOTES, _ESCAPES, _GONE = (_ONES * np.uint64(byte) for byte in b' "\\\x7f')
+_HIGH: Final = _ONES * np.uint64(0x80)
+NAME_WORDS: Final = 3
+"""Names of fields have at most 24 characters."""
+PADDING: Final = 32
+"""So many zeros follow the last record: words are read beyond it."""
+_NIBBLES: Final = np.array(["0123456789abcdef".find(chr(byte).lower()) % 257 for byte in range(256)])
+"""Values of hexadecimal digits; what is none makes a byte larger than a byte."""
 _LITERALS: Final = np.frombuffer(b"true\0falsenull\0", dtype=np.uint8).reshape(3, 5)
 _LITERAL_SIZES: Final = np.array([4, 5, 4])
 
@@ -155,11 +98,48 @@ def _find(data: Bytes, at: int, size: int, words: Bytes, sizes: Ints) -> int:
 
 
 @_inlined
-def _text_end(data: Bytes, at: int, end: int) -> int:
-    """Return where a plain text that begins at `at` ends, -1 where it is not plain."""
-    while at < end and _PLAIN[data[at]]:
+def _is_name(data: Data, at: int, field: int, layout: Layout) -> bool:
+    """Whether the name of a field stands at `at`, up to its closing quote."""
+    wrong = _ZERO
+    for part in range(NAME_WORDS):
+        wrong |= (data.words[at + 8 * part] ^ layout.names[field, part]) & layout.masks[field, part]
+    return bool(wrong == _ZERO)
+
+
+@_inlined
+def _text_end(data: Data, at: int, end: int) -> int:
+    """Return where a plain text that begins at `at` ends, -1 where it is not plain.
+
+    Eight bytes at a time: a byte's highest bit is set where it is a quote, a backslash, a control, or no ASCII.
+    """
+    while True:
+        word = data.words[at]
+        quote, escape, gone = word ^ _QUOTES, word ^ _ESCAPES, word ^ _GONE
+        odd = (quote - _ONES) | (escape - _ONES) | (gone - _ONES) | (word - _SPACES) | word
+        odd &= _HIGH
+        if odd != _ZERO:
+            break
+        at += 8
+        if at >= end:
+            return _NONE
+    if odd & np.uint64(0xFFFFFFFF) == _ZERO:
+        odd >>= np.uint64(32)
+        at += 4
+    if odd & np.uint64(0xFFFF) == _ZERO:
+        odd >>= np.uint64(16)
+        at += 2
+    if odd & np.uint64(0xFF) == _ZERO:
         at += 1
-    return at if at < end and data[at] == 34 else _NONE
+    return at if at < end and data.bytes_[at] == 34 else _NONE
+
+
+@_kernel
+def _field(data: Data, at: int, size: int, layout: Layout) -> int:
+    """Return the field whose name of `size` bytes stands at `at`; the number of fields where it is another name."""
+    field = 0
+    while field < layout.sizes.size and (layout.sizes[field] != size or not _is_name(data, at, field, layout)):
+        field += 1
+    return field
 
 
 @_inlined
@@ -188,21 +168,22 @@ def _literal(data: Bytes, at: int, end: int) -> int:
 
 
 @_inlined
-def _value(data: Bytes, at: int, end: int, field: int, fields: Fields) -> tuple[int, int]:
+def _value(data: Data, at: int, end: int, field: int, fields: Fields) -> tuple[int, int]:
     """Note where a value begins and ends; return its type, 0 where it is not plain, and the position after it."""
+    raw = data.bytes_
     kind, after = 0, at
-    if data[at] == 34:
+    if raw[at] == 34:
         stop = _text_end(data, at + 1, end)
         if stop >= 0:
             kind, after = TEXT, stop + 1
             fields.begins[field], fields.ends[field] = at + 1, stop
-    elif data[at] == 45 or 48 <= data[at] <= 57:
-        value, stop = _number(data, at, end)
+    elif raw[at] == 45 or 48 <= raw[at] <= 57:
+        value, stop = _number(raw, at, end)
         if stop >= 0:
             kind, after = WHOLE, stop
             fields.begins[field], fields.ends[field], fields.numbers[field] = at, stop, value
     else:
-        number = _literal(data, at, end)
+        number = _literal(raw, at, end)
         if number >= 0:
             kind, after = NULL if number == 2 else TRUTH, at + _LITERAL_SIZES[number]
             fields.begins[field], fields.ends[field] = at, _NONE if number == 2 else after
@@ -210,70 +191,59 @@ def _value(data: Bytes, at: int, end: int, field: int, fields: Fields) -> tuple[
 
 
 @_kernel
-def _fields(data: Bytes, at: int, end: int, layout: Layout, fields: Fields) -> bool:
+def _fields(data: Data, at: int, end: int, layout: Layout, fields: Fields) -> bool:
     """Read the fields of one record; whether it is plain."""
-    known = layout.sizes.size
+    raw, known = data.bytes_, layout.sizes.size
     for field in range(known + 1):
         fields.begins[field] = _NONE
-    at = _blank(data, at, end)
-    if at >= end or data[at] != 123:
+    at = _blank(raw, at, end)
+    if at >= end or raw[at] != 123:
         return False
     turn = 0
     while True:
-        at = _blank(data, at + 1, end)
-        if at >= end or data[at] != 34:
+        at = _blank(raw, at + 1, end)
+        if at >= end or raw[at] != 34:
             return False
         at += 1
         field = layout.order[turn]
         size = layout.sizes[field]
-        if at + size >= end or data[at + size] != 34 or not _same(data, at, layout.names[field], size):
+        if at + size >= end or raw[at + size] != 34 or not _is_name(data, at, field, layout):
             size = _text_end(data, at, end) - at
             if size < 0:
                 return False
-            field = _find(data, at, size, layout.names, layout.sizes)
-            if field < 0:
-                field = known
-            else:
+            field = _field(data, at, size, layout)
+            if field < known:
                 layout.order[turn] = field
         if turn < layout.order.size - 1:
             turn += 1
-        at = _blank(data, at + size + 1, end)
-        if at >= end or data[at] != 58:
+        at = _blank(raw, at + size + 1, end)
+        if at >= end or raw[at] != 58:
             return False
-        at = _blank(data, at + 1, end)
+        at = _blank(raw, at + 1, end)
         if at >= end or (field < known and fields.begins[field] != _NONE):
             return False
         kind, at = _value(data, at, end, field, fields)
         if not layout.allowed[field] & kind or (kind == TEXT and fields.ends[field] - fields.begins[field] > LONGEST):
             return False
-        at = _blank(data, at, end)
+        at = _blank(raw, at, end)
         if at >= end:
             return False
-        if data[at] != 44:
-            return data[at] == 125 and _blank(data, at + 1, end) == end
-
-
-@_inlined
-def _nibble(byte: int) -> int:
-    """Return the value of a hexadecimal digit, 16 for anything else."""
-    if 48 <= byte <= 57:
-        return byte - 48
-    if 97 <= byte <= 102:
-        return byte - 87
-    return byte - 55 if 65 <= byte <= 70 else 16
+        if raw[at] != 44:
+            return raw[at] == 125 and _blank(raw, at + 1, end) == end
 
 
 @_kernel
 def _key(data: Bytes, at: int, key: Words) -> bool:
     """Read an id of 32 hexadecimal digits into two words, first byte lowest; whether it is one."""
     for half in range(2):
-        word = np.uint64(0)
+        word, wrong = np.uint64(0), 0
         for place in range(8):
-            high, low = _nibble(data[at]), _nibble(data[at + 1])
-            if high > 15 or low > 15:
-                return False
-            word |= np.uint64(high * 16 + low) << np.uint64(8 * place)
+            byte = _NIBBLES[data[at]] * 16 + _NIBBLES[data[at + 1]]
+            wrong |= byte
+            word |= np.uint64(byte) << np.uint64(8 * place)
             at += 2
+        if wrong > 255:
+            return False
         key[half] = word
     return True
 
@@ -368,23 +338,24 @@ def _is_sale(data: Bytes, layout: Layout, fields: Fields) -> bool:
 
 
 @_kernel
-def scan(data: Bytes, starts: Ints, layout: Layout, fields: Fields, index: Index, read: Read) -> None:
+def scan(data: Data, starts: Ints, layout: Layout, fields: Fields, index: Index, read: Read) -> None:
     """Read every record of a chunk that is plain.
 
     Parameters
     ----------
     data
-        The bytes of the records, one after the other.
+        The records one after the other.
     starts
         Where each record begins, and at last where the last one ends.
     """
+    raw = data.bytes_
     begins, ends, numbers = fields.begins, fields.ends, fields.numbers
     for at in range(starts.size - 1):
         read.plain[at] = False
-        if not _fields(data, starts[at], starts[at + 1], layout, fields) or not _is_sale(data, layout, fields):
+        if not _fields(data, starts[at], starts[at + 1], layout, fields) or not _is_sale(raw, layout, fields):
             continue
-        kind = _find(data, begins[_KIND], ends[_KIND] - begins[_KIND], layout.kinds, layout.kind_sizes)
-        if kind < 0 or not _key(data, begins[_EVENT], read.key[at]):
+        kind = _find(raw, begins[_KIND], ends[_KIND] - begins[_KIND], layout.kinds, layout.kind_sizes)
+        if kind < 0 or not _key(raw, begins[_EVENT], read.key[at]):
             continue
         read.plain[at] = True
         read.kind[at] = kind
@@ -393,4 +364,4 @@ def scan(data: Bytes, starts: Ints, layout: Layout, fields: Fields, index: Index
         read.price[at] = numbers[_PRICE] if begins[_PRICE] != _NONE else 0
         promised = begins[_PROMISED] != _NONE and ends[_PROMISED] != _NONE
         read.promised[at] = numbers[_PROMISED] if promised else _NONE
-        read.line[at] = _line(data, layout, fields, index)
+        read.line[at] = _line(raw, layout, fields, index)
