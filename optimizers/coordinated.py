@@ -29,6 +29,5 @@ def warm() -> None:
 
     from optimizers.samples import small_problem
 
-    solve_by_prices(
-        small_problem(1, items=3), Params(sweeps=3), Budget(time.monotonic, time.monotonic(), None, lambda: False)
-    )
+    budget = Budget(time.monotonic, time.monotonic(), None, lambda: False)
+    run(coordinate(small_problem(1, items=3), Params(sweeps=3), budget, lists=2))

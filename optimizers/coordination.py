@@ -74,8 +74,10 @@ class Coordination:
         self.trace.append((self.budget.spent(), self.cost, self.bound))
 
 
-def coordinate(problem: Problem, params: Params, budget: Budget, closed: Ints | None = None) -> Coordination:
-    """Set up a solve: arrays, first prices, empty ledgers."""
+def coordinate(
+    problem: Problem, params: Params, budget: Budget, closed: Ints | None = None, lists: int | None = None
+) -> Coordination:
+    """Set up a solve: arrays, first prices, empty ledgers; `lists` of items side by side, by default as many as suit."""
     lay = lay_out(problem)
     tables = stacked(lay)
     lay = shared(lay, tables)
@@ -86,7 +88,7 @@ def coordinate(problem: Problem, params: Params, budget: Budget, closed: Ints | 
     signs = Rates(*(np.zeros_like(each) for each in limits.most))
     shut = no_limits(lay)[1] if closed is None else closed
     items = len(lay.hub)
-    order, lists = order_of_planning(lay), lists_for(items)
+    order, lists = order_of_planning(lay), lists or lists_for(items)
     parts = np.array_split(order, min(max(items // LEAST_IN_PART, 1), MOST_PARTS))
     of_list = np.zeros(items, dtype=np.int64)
     of_list[order] = np.arange(items) % lists

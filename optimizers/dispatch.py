@@ -78,11 +78,10 @@ def _highest(lay: Tables, item: int, closed: Ints, led: Ledgers, work: Scratch) 
             most = min(most, useful_pieces(lay, item, c, work))
         cell = lay.cand[at.CAND_CELL, c]
         if cell >= 0 and led.group[at.USED_GROUP_PRICE, cell] == INFINITE and lay.cand[at.CAND_USAGE, c] > 0:
-            left = (
-                int(max(led.group[at.USED_GROUP_LIMIT, cell] - led.group[at.USED_GROUP, cell], 0.0))
-                // lay.cand[at.CAND_USAGE, c]
+            left = int(max(led.group[at.USED_GROUP_LIMIT, cell] - led.group[at.USED_GROUP, cell], 0.0)) // int(
+                lay.cand[at.CAND_USAGE, c]
             )
-            most = min(most, left // lay.cand[at.CAND_STEP, c] * lay.cand[at.CAND_STEP, c])
+            most = min(most, left // int(lay.cand[at.CAND_STEP, c]) * int(lay.cand[at.CAND_STEP, c]))
         if closed[lay.item[at.ITEM_HUB, item]] == 1 or led.deals[at.USED_BARRED, lay.cand[at.CAND_DEAL, c]] == 1:
             most = 0
         work.cand[at.W_HIGH, c - lay.start[at.CAND_START, item]] = most
@@ -104,8 +103,9 @@ def _too_close(lay: Tables, item: int, work: Scratch, drop: bool) -> bool:
             bigger = work.cand[at.W_ORDER, d - first] > work.cand[at.W_ORDER, c - first]
             if not bigger and (work.cand[at.W_ORDER, d - first] < work.cand[at.W_ORDER, c - first] or d > c):
                 continue
-            same += lay.cand[at.CAND_DAY, d] == lay.cand[at.CAND_DAY, c]
-            near = abs(lay.cand[at.CAND_MOMENT, c] - lay.cand[at.CAND_MOMENT, d]) < lay.cand[at.CAND_GAP, c]
+            here, there = lay.cand[at.CAND_PERIOD, c], lay.cand[at.CAND_PERIOD, d]
+            same += lay.net.day[there] == lay.net.day[here]
+            near = abs(lay.net.moment[here] - lay.net.moment[there]) < lay.gap[lay.cand[at.CAND_OFFER, c]]
             if near or same > lay.cand[at.CAND_LIMIT, c]:
                 clash = True
                 work.cand[at.W_HIGH, c - first] = 0
@@ -124,12 +124,11 @@ def _buy(lay: Tables, item: int, led: Ledgers, work: Scratch, book: Book) -> flo
         q, cell = work.cand[at.W_ORDER, n], lay.cand[at.CAND_CELL, c]
         if q > 0 and cell >= 0:
             if led.group[at.USED_GROUP_PRICE, cell] == INFINITE and lay.cand[at.CAND_USAGE, c] > 0:
-                left = (
-                    int(max(led.group[at.USED_GROUP_LIMIT, cell] - led.group[at.USED_GROUP, cell], 0.0))
-                    // lay.cand[at.CAND_USAGE, c]
+                left = int(max(led.group[at.USED_GROUP_LIMIT, cell] - led.group[at.USED_GROUP, cell], 0.0)) // int(
+                    lay.cand[at.CAND_USAGE, c]
                 )
                 if q > left:
-                    q = left // lay.cand[at.CAND_STEP, c] * lay.cand[at.CAND_STEP, c]
+                    q = left // int(lay.cand[at.CAND_STEP, c]) * int(lay.cand[at.CAND_STEP, c])
                     q = 0 if q < lay.cand[at.CAND_LOW, c] else q
             led.group[at.USED_GROUP, cell] += q * lay.cand[at.CAND_USAGE, c]
         work.cand[at.W_ORDER, n] = q

@@ -9,24 +9,20 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from optimizers import positions as at
 from optimizers.columns import ProblemError
 from optimizers.given import decided, expiry
 from optimizers.milp import Floats
 from optimizers.problem import Problem
-from optimizers.solution import Ints
-from optimizers.supply_lists import as_int, candidates, constants, lots, pins
-
-Shorts = npt.NDArray[np.int32]
-"""Columns with a row per demand line or flow: half the memory."""
+from optimizers.solution import Ints, Shorts
+from optimizers.supply_lists import MOST_PIECES, as_int, as_short, candidates, constants, lots, ordered, pins
 
 
 class Net(NamedTuple):
     """Lanes as arrays: out_start (W+1,), out_lane: to warehouses by origin. door_start (W*R+1,), door_lane: to regions.
 
-    clock (T+1,) days from the start to each boundary. instant (T,) 1 where a leg between warehouses arrives in its period.
+    clock (T+1,) days from the start to each boundary. day, moment (T,) number of the day and start in milliseconds. instant (T,) 1 where a leg between warehouses arrives in its period.
     """
 
     periods: int
@@ -41,6 +37,8 @@ class Net(NamedTuple):
     door_lane: Ints
     clock: Floats
     instant: Ints
+    day: Ints
+    moment: Ints
 
 
 class Tables(NamedTuple):
@@ -63,8 +61,9 @@ class Tables(NamedTuple):
     start: Ints
     line: Shorts
     line_money: Floats
-    cand: Ints
+    cand: Shorts
     cand_money: Floats
+    gap: Ints
     lot: Ints
     pin: Ints
     pin_price: Floats
@@ -135,11 +134,9 @@ class Layout(NamedTuple):
     cand_cell: Ints
     cand_published: Ints
     cand_offer: Ints
-    cand_day: Ints
-    cand_moment: Ints
-    cand_gap: Ints
     cand_limit: Ints
     cand_deal: Ints
+    gap: Ints
     lot_start: Ints
     lot_warehouse: Ints
     lot_period: Ints
@@ -165,11 +162,27 @@ LINE_COLUMNS = (
     "line_cap2", "line_accepted", "line_like", "line_first",
 )  # fmt: skip
 """Rows of `Tables.line` as in `positions`."""
-MOST_PIECES = 2**31 - 1
+CAND_COLUMNS = (
+    "cand_mode", "cand_period", "cand_arrival", "cand_low", "cand_step", "cand_high", "cand_usage", "cand_cell",
+    "cand_published", "cand_offer", "cand_limit", "cand_deal",
+)  # fmt: skip
+"""Rows of `Tables.cand`."""
 
 
 def lay_out(problem: Problem) -> Layout:
-    """Flatten `problem`."""
+    """Flatten `problem`.
+
+    Raises
+    ------
+    ProblemError
+        When a quantity does not fit the 32 bits this engine gives it.
+    """
+    for table, column in (
+        ("demand", "pieces"), ("modes", "moq"), ("modes", "multiple"), ("modes", "usage"), ("published", "pieces"),
+    ):  # fmt: skip
+        most = getattr(getattr(problem, table), column).max(initial=0)
+        if most > MOST_PIECES:
+            raise ProblemError(f"{table}.{column}", f"is {most}, expected at most {MOST_PIECES} in this engine")
     given = decided(problem)
     size = problem.sizes
     goods, lanes = problem.goods, problem.lanes
@@ -184,8 +197,9 @@ def lay_out(problem: Problem) -> Layout:
     instant = ((lanes.arrival == np.arange(size["T"])) & (lanes.to_warehouse >= 0)[:, None]).any(axis=0)
     doors = _doors(problem)
     net = Net(
-        size["T"], size["W"], size["R"], ends - ends[0], as_int(lanes.arrival), lane, *doors, clock, as_int(instant)
-    )
+        size["T"], size["W"], size["R"], ends - ends[0], as_int(lanes.arrival), lane, *doors, clock, as_int(instant),
+        as_int(problem.time.day), as_int(problem.time.boundaries[:-1]),
+    )  # fmt: skip
     found, tiers, may_wait = _lines(problem)
     columns: tuple[Any, ...] = (
         size["T"],
@@ -216,6 +230,7 @@ def lay_out(problem: Problem) -> Layout:
         goods.fair_price.astype(float),
         *found,
         *candidates(problem, given),
+        as_int(problem.offers.gap),
         *lots(problem, given),
         *pins(problem),
         constants(problem, given),
@@ -235,10 +250,6 @@ def stacked(lay: Layout) -> Tables:
         lay.fair_price,
         lay.constant,
     )
-    if len(lay.line_pieces) and lay.line_pieces.max() > MOST_PIECES:
-        raise ProblemError(
-            "demand.pieces", f"is {lay.line_pieces.max()}, expected at most {MOST_PIECES} in this engine"
-        )
     return Tables(
         lay.net, lay.periods, lay.warehouses, lay.regions, lay.days, lay.bucket,
         np.stack([lay.lane_cost, lay.lane_volume_cost]), lay.earliest,
@@ -247,21 +258,21 @@ def stacked(lay: Layout) -> Tables:
         np.stack([lay.line_start, lay.cand_start, lay.lot_start, lay.pin_start, lay.source_start]),
         np.stack([getattr(lay, name) for name in LINE_COLUMNS], dtype=np.int32, casting="unsafe"),
         np.stack([lay.line_short, lay.line_late]),
-        np.stack([
-            lay.cand_mode, lay.cand_period, lay.cand_arrival, lay.cand_low, lay.cand_step, lay.cand_high, lay.cand_usage,
-            lay.cand_cell, lay.cand_published, lay.cand_offer, lay.cand_day, lay.cand_moment, lay.cand_gap, lay.cand_limit,
-            lay.cand_deal,
-        ]),
-        np.stack([lay.cand_unit, lay.cand_order]),
+        np.stack([getattr(lay, name) for name in CAND_COLUMNS], dtype=np.int32, casting="unsafe"),
+        np.stack([lay.cand_unit, lay.cand_order]), lay.gap,
         np.stack([lay.lot_warehouse, lay.lot_period, lay.lot_pieces, lay.lot_pool, lay.lot_expires, lay.lot_hub, lay.lot_slot]),
         np.stack([lay.pin_row, lay.pin_lane, lay.pin_period, lay.pin_pieces]), lay.pin_price,
     )  # fmt: skip
 
 
 def shared(lay: Layout, tables: Tables) -> Layout:
-    """The same layout with the columns of its demand lines as views of `tables`, so that they are in memory once."""
+    """The same layout with the columns of lines and candidates as views of `tables`, so that they are in memory once."""
     views = {name: tables.line[row] for row, name in enumerate(LINE_COLUMNS)}
-    return lay._replace(**views, line_short=tables.line_money[at.LINE_SHORT], line_late=tables.line_money[at.LINE_LATE])
+    views |= {name: tables.cand[row] for row, name in enumerate(CAND_COLUMNS)}
+    return lay._replace(
+        **views, line_short=tables.line_money[at.LINE_SHORT], line_late=tables.line_money[at.LINE_LATE],
+        cand_unit=tables.cand_money[at.CAND_UNIT], cand_order=tables.cand_money[at.CAND_ORDER],
+    )  # fmt: skip
 
 
 def _doors(problem: Problem) -> tuple[Ints, Ints, Ints, Ints]:
@@ -304,13 +315,11 @@ def _lines(problem: Problem) -> tuple[tuple[Any, ...], Ints, Ints]:
     demand, goods, size = problem.demand, problem.goods, problem.sizes
     last = np.minimum(demand.last, goods.end_of_run[demand.item])
     due = np.minimum(demand.due, last)
-    order = np.lexsort(
-        (np.arange(len(due)), demand.channel, demand.tier, last, due, demand.opens, demand.region, demand.item)
-    )
+    order = ordered(demand.item, demand.region, demand.opens, due, last, demand.tier, demand.channel)
     start = np.searchsorted(demand.item[order], np.arange(size["N"] + 1))
     columns = (demand.item, demand.region, demand.opens, due, last, demand.tier, demand.channel)
-    keys = [as_int(column[order]) for column in columns]
-    like = np.zeros(len(order), dtype=np.int64)
+    keys = [as_short(column[order]) for column in columns]
+    like = np.zeros(len(order), dtype=np.int32)
     like[1:] = keys[4][1:] <= keys[3][1:]
     for key in keys:
         like[1:] &= key[1:] == key[:-1]
@@ -322,15 +331,15 @@ def _lines(problem: Problem) -> tuple[tuple[Any, ...], Ints, Ints]:
     rest = (demand.session_cap, demand.run_cap, demand.accepted)
     found = (
         as_int(start),
-        as_int(order),
+        as_short(order),
         *keys[1:5],
-        as_int(rank) * size["R"] + keys[1],
+        as_short(rank) * size["R"] + keys[1],
         keys[6],
-        as_int(demand.pieces[order]),
+        as_short(demand.pieces[order]),
         *money,
-        *(as_int(column[order]) for column in rest),
+        *(as_short(column[order]) for column in rest),
         like,
-        as_int(first),
+        as_short(first),
     )
     return found, as_int(tiers), may_wait
 

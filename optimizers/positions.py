@@ -34,11 +34,8 @@ CAND_USAGE: Final = 6
 CAND_CELL: Final = 7
 CAND_PUBLISHED: Final = 8
 CAND_OFFER: Final = 9
-CAND_DAY: Final = 10
-CAND_MOMENT: Final = 11
-CAND_GAP: Final = 12
-CAND_LIMIT: Final = 13
-CAND_DEAL: Final = 14
+CAND_LIMIT: Final = 10
+CAND_DEAL: Final = 11
 
 CAND_UNIT: Final = 0
 CAND_ORDER: Final = 1

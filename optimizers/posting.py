@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from optimizers import positions as at
 from optimizers.kernel import inlined, kernel
-from optimizers.layout import Shorts, Tables
+from optimizers.layout import Tables
 from optimizers.milp import Floats
 from optimizers.routes import INFINITE, Rates
-from optimizers.solution import Ints
+from optimizers.solution import Ints, Shorts
 
 
 class Ledgers(NamedTuple):

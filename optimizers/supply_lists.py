@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,38 @@ from optimizers.given import Decided, expiry, most_pieces
 from optimizers.milp import Floats
 from optimizers.positions import FROM_ELSEWHERE as FIRST_SLOT
 from optimizers.problem import Problem
-from optimizers.solution import Ints
+from optimizers.solution import Ints, Shorts
 from optimizers.tables import FREE
+
+MOST_PIECES = 2**30
+"""Largest quantity and use of capacity per piece in this engine, which keeps them in 32 bits."""
 
 
 def as_int(values: Any) -> Ints:
     """Contiguous int64, the kernels' only kind of whole number."""
     return np.ascontiguousarray(values, dtype=np.int64)
+
+
+def as_short(values: Any) -> Shorts:
+    """Contiguous int32, for what there is much of; the door checks that it fits."""
+    return np.ascontiguousarray(values, dtype=np.int32)
+
+
+def ordered(*columns: Any) -> Ints:
+    """Order of rows by their columns, the first weighs most; equal rows keep their order.
+
+    One number per row is sorted: several times as fast as by each column, as long as all of them fit into one.
+    """
+    lows = [int(column.min(initial=0)) for column in columns]
+    spans = [int(column.max(initial=0)) - low + 1 for column, low in zip(columns, lows, strict=True)]
+    if prod(spans) >= 2**62:
+        return np.lexsort(columns[::-1])
+    key = np.zeros(len(columns[0]), dtype=np.int64)
+    for column, low, span in zip(columns, lows, spans, strict=True):
+        key *= span
+        key += column
+        key -= low
+    return np.argsort(key, kind="stable")
 
 
 def candidates(problem: Problem, given: Decided) -> tuple[Any, ...]:
@@ -25,32 +51,30 @@ def candidates(problem: Problem, given: Decided) -> tuple[Any, ...]:
     day_left, free = _spacing_left(problem, given)
     mode, period = np.nonzero(given.open & free[modes.offer])
     arrival = modes.arrival[mode, period]
-    order = np.lexsort((period, mode, arrival, problem.mode_item[mode]))
+    order = ordered(problem.mode_item[mode], arrival, mode, period)
     mode, period, arrival = mode[order], period[order], arrival[order]
     start = np.searchsorted(problem.mode_item[mode], np.arange(problem.sizes["N"] + 1))
     step = modes.multiple[mode]
     most = most_pieces(problem, np.arange(len(modes.offer)), given.published)[mode, period]
+    most = np.minimum(most, MOST_PIECES // step * step)
     group = modes.group[mode].astype(np.int64)
     cell = np.where(group >= 0, group * problem.sizes["B"] + problem.time.bucket[period], -1)
     return (
         as_int(start),
-        as_int(mode),
-        as_int(period),
-        as_int(arrival),
+        as_short(mode),
+        as_short(period),
+        as_short(arrival),
         modes.unit_cost[mode].astype(float),
         modes.order_cost[mode].astype(float),
-        as_int(-(-modes.moq[mode] // step) * step),
-        as_int(step),
-        as_int(most),
-        as_int(modes.usage[mode]),
-        as_int(cell),
-        as_int(given.published[mode, period]),
-        as_int(modes.offer[mode]),
-        as_int(problem.time.day[period]),
-        as_int(problem.time.boundaries[period]),
-        as_int(problem.offers.gap[modes.offer[mode]]),
-        as_int(day_left[modes.offer[mode], problem.time.day[period]]),
-        as_int(problem.mode_supplier[mode].astype(np.int64) * problem.sizes["T"] + period),
+        as_short(-(-modes.moq[mode] // step) * step),
+        as_short(step),
+        as_short(most),
+        as_short(modes.usage[mode]),
+        as_short(cell),
+        as_short(given.published[mode, period]),
+        as_short(modes.offer[mode]),
+        as_short(day_left[modes.offer[mode], problem.time.day[period]]),
+        as_short(problem.mode_supplier[mode].astype(np.int64) * problem.sizes["T"] + period),
     )
 
 

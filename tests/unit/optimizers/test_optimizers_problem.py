@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from optimizers import Problem, ProblemError
+from optimizers.layout import lay_out
+from optimizers.markets import market
 from optimizers.samples import small_problem
+from optimizers.supply_lists import ordered
 from optimizers.tables import Goods, OrderLines, Places, TimeAxis
 
 
@@ -97,3 +100,18 @@ def test_errors_and_problems_survive_a_process_boundary(problem: Problem) -> Non
     assert (error.field, error.reason, error.index) == ("modes.moq", "is 0", (3,))
     twin = pickle.loads(pickle.dumps(problem))  # noqa: S301 -- our own bytes
     assert (twin.demand.pieces == problem.demand.pieces).all()
+
+
+def test_rows_are_ordered_as_by_their_columns_whatever_fits_into_one_number() -> None:
+    rng = np.random.default_rng(5)
+    small = [rng.integers(-3, 4, 200) for _ in range(4)]
+    large = [*small[:2], rng.integers(-(2**61), 2**61, 200), *small[2:]]
+    for columns in (small, large):
+        assert ordered(*columns).tolist() == np.lexsort(columns[::-1]).tolist()
+
+
+def test_a_quantity_that_does_not_fit_the_price_engine_is_named() -> None:
+    problem = market(5, 0)
+    modes = replace(problem.modes, moq=np.full_like(problem.modes.moq, 2**31))
+    with pytest.raises(ProblemError, match="modes.moq"):
+        lay_out(replace(problem, modes=modes))
