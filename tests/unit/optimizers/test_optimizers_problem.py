@@ -113,5 +113,5 @@ def test_rows_are_ordered_as_by_their_columns_whatever_fits_into_one_number() ->
 def test_a_quantity_that_does_not_fit_the_price_engine_is_named() -> None:
     problem = market(5, 0)
     modes = replace(problem.modes, moq=np.full_like(problem.modes.moq, 2**31))
-    with pytest.raises(ProblemError, match="modes.moq"):
+    with pytest.raises(ProblemError, match=r"modes\.moq"):
         lay_out(replace(problem, modes=modes))
