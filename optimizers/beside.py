@@ -22,7 +22,7 @@ from optimizers.layout import Tables
 from optimizers.params import Params
 from optimizers.plans import used_places
 from optimizers.posting import Ledgers, overflow_cost, remove_item
-from optimizers.prices import price_round
+from optimizers.prices import own_round
 from optimizers.problem import Problem
 from optimizers.restrict import Taken
 from optimizers.rounds import page, plan_items
@@ -33,8 +33,8 @@ from optimizers.solution import Ints, Orders, Plan, Prices
 _LEVELS: Final = (1.0, 0.5, 0.0, 2.0)
 _FEW: Final = 2
 """Levels tried where some orders are fixed."""
-_TRIES: Final = 24
-"""Changes by one batch that are tried at most."""
+_TRIES, _FEWEST, _LIGHT = 24, 8, 600
+"""Changes by one batch that are tried at most; fewer, but no fewer than the second, for items of more pieces than the third."""
 _OWN_ROUNDS: Final = 8
 """Sweeps that find the item's own prices, of stock in the wrong place and of its service target."""
 
@@ -104,7 +104,8 @@ class Beside:
         if best is None:
             return None
         moves = [(c, sign) for c in np.flatnonzero(orders[lay.cand_mode, lay.cand_period]).tolist() for sign in (1, -1)]
-        while moves and tries < _TRIES:
+        most = max(_TRIES * _LIGHT // max(int(lay.line_pieces.sum()), _LIGHT), _FEWEST)
+        while moves and tries < most:
             c, sign = moves.pop(0)
             cell = int(lay.cand_mode[c]), int(lay.cand_period[c])
             pieces = int(best[1][cell]) + sign * int(lay.cand_step[c])
@@ -159,13 +160,10 @@ class Beside:
     def _find_own_prices(self) -> None:
         """Move the prices that belong to the item alone."""
         state = self._state
-        steps = state.steps
-        group, lane, storage, cap = (np.zeros_like(each) for each in steps[:4])
-        state.steps = Rates(group, lane, storage, cap, steps.lot, steps.service)
-        if len(state.rates.lot) == 0 and not state.limits.service.any():
+        if not (state.lay.lot_hub == 0).any() and not state.limits.service.any():
             return
         for _ in range(_OWN_ROUNDS):
-            price_round(state)
+            own_round(state)
 
     def _trial(self, tables: Tables, rates: Rates, shut: Ints) -> tuple[float, Ints]:
         """Cost and pieces per candidate of a plan that is taken back at once."""

@@ -347,10 +347,11 @@ def _lines(problem: Problem) -> tuple[tuple[Any, ...], Ints, Ints]:
 def _first_releases(problem: Problem) -> Ints:
     """(R, T, T) first period in which a parcel can leave that arrives at the region in opens..last; T when none can."""
     lanes, size = problem.lanes, problem.sizes
-    first = np.full((size["R"], size["T"], size["T"]), size["T"], dtype=np.int64)
-    for t in range(size["T"] - 1, -1, -1):
-        for lane in np.flatnonzero(lanes.to_region >= 0):
-            a = lanes.arrival[lane, t]
-            if 0 <= a < size["T"]:
-                first[lanes.to_region[lane], : a + 1, a:] = t
+    T = size["T"]
+    exactly = np.full((size["R"], T), T, dtype=np.int64)
+    lane, period = np.nonzero((lanes.to_region >= 0)[:, None] & (lanes.arrival >= 0) & (lanes.arrival < T))
+    np.minimum.at(exactly, (lanes.to_region[lane], lanes.arrival[lane, period]), period)
+    first = np.full((size["R"], T, T), T, dtype=np.int64)
+    for last in range(T):
+        first[:, : last + 1, last] = np.minimum.accumulate(exactly[:, last::-1], axis=1)[:, ::-1]
     return first

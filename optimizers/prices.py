@@ -30,7 +30,7 @@ from optimizers.sweep import Use, empty_use, sweep
 GROW, SHRINK = 1.2, 0.6
 FIRST_PLANS, PLAN_EVERY = (1, 4), 6
 """After which sweeps, and after how many, a plan is made at the best prices."""
-MANY_ITEMS, SAMPLE, SAMPLE_SWEEPS = 4_000, 1_500, 16
+MANY_ITEMS, SAMPLE, SAMPLE_SWEEPS = 4_000, 800, 12
 """From how many items on a sample finds the first prices, its size, and its sweeps."""
 FIRST_SHARE, LESS_SHARE, LEAST_SHARE = 0.4, 0.97, 0.03
 """Share of the distance from bound to plan that prices of stock elsewhere should gain, its factor by sweep, and its least."""
@@ -88,6 +88,23 @@ def price_round(state: Coordination) -> None:
     move_prices(state, use, (limits.group, limits.lane, limits.storage, limits.cap), lots, unserved)
     state.rates = state.rates._replace(lot=lot_prices(state, before, use, lots))
     state.rates = with_shared(state.rates, next_prices(state.bundle, own_prices(state.rates)))
+
+
+def own_round(state: Coordination) -> None:
+    """One sweep that moves the prices of one item's own, of lots and service, and keeps those of what is shared."""
+    use, before = total(sweep_all(state, state.parts)), state.rates
+    state.sweeps += 1
+    found = bound_of(state.limits, before, use)
+    if found > state.bound:
+        state.bound, state.best_rates, state.item_bounds = found, before, use.bound
+    lots, unserved = (
+        np.where(state.lay.lot_hub == 0, use.lot - state.limits.lot, 0.0),
+        state.limits.service - use.served,
+    )
+    limits = state.limits
+    move_prices(state, use, (limits.group, limits.lane, limits.storage, limits.cap), lots, unserved)
+    own = Rates(*before[:SHARED], *state.rates[SHARED:])
+    state.rates = own._replace(lot=lot_prices(state, before, use, lots))
 
 
 def move_prices(state: Coordination, use: Use, free: Sequence[Floats], lots: Floats, unserved: Floats) -> None:

@@ -21,10 +21,9 @@ from optimizers.problem import Problem
 from optimizers.restrict import Taken, joined, restrict
 from optimizers.sequence import Found, in_turn
 from optimizers.solution import Ints, Plan, Prices, Solution, StopReason
-from optimizers.verify import Fault, audit
+from optimizers.verify import MINIMUM, Fault, audit
 
 ROUNDS: Final = 3
-MINIMUM: Final = "minimum order value"
 
 
 def replan(

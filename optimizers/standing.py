@@ -20,7 +20,7 @@ from optimizers.idle import idle_plan
 from optimizers.problem import Problem
 from optimizers.restrict import Part, Taken, restrict
 from optimizers.solution import Ints, Plan, Prices, Solution
-from optimizers.verify import Audit, Fault, audit
+from optimizers.verify import MINIMUM, Audit, Fault, audit
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Standing:
         rest = replace(self.taken.plus(Taken.by(part.problem, before), -1), waiting=self._waiting(problem, item))
         beside = Beside(part.problem, rest, self.prices)
         plan = beside.plan(before.orders)
-        judged = audit(_without_minimum(part.problem), plan)
+        judged = audit(part.problem, plan, part=True)
         reasons = explain_part(part, part.lift(plan), rest, self.prices, problem.sizes["T"], beside)
         return Answer(part, plan, reasons, judged, judged.faults + tuple(_jointly(part.problem, plan, rest)))
 
@@ -79,14 +79,6 @@ class Standing:
         return waiting
 
 
-def _without_minimum(problem: Problem) -> Problem:
-    """The same problem without minimum order values, which an item reaches together with others."""
-    none: Ints = np.zeros_like(problem.suppliers.minimum_value)
-    if not problem.suppliers.minimum_value.any():
-        return problem
-    return replace(problem, suppliers=replace(problem.suppliers, minimum_value=none))
-
-
 def _jointly(problem: Problem, plan: Plan, rest: Taken) -> list[Fault]:
     """Hard limits that new lines of the item break together with the others; what is given may stand above a limit."""
     own = Taken.by(problem, plan)
@@ -98,7 +90,7 @@ def _jointly(problem: Problem, plan: Plan, rest: Taken) -> list[Fault]:
         ("supplier capacity", _over(new.group, both.group, groups.capacity, groups.overflow_price)),
         ("lane capacity", _over(new.lane, both.lane, lanes.capacity, lanes.overflow_price)),
         ("sale cap", (own.caps > 0) & (both.caps > problem.caps.pieces)),
-        ("minimum order value", low),
+        (MINIMUM, low),
     )
     return [Fault(rule, tuple(int(k) for k in np.argwhere(bad)[0])) for rule, bad in broken if bad.any()]
 
