@@ -7,12 +7,13 @@ are learned from one and applied to the other.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 SESSION_HOURS, OFFER_HOURS, PRICE_CHANGE = "session_hours", "offer_hours", "price_change"
 LEAST_DAYS = 5
@@ -21,7 +22,7 @@ LEAST_DAYS = 5
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """N series by W days from the frame's first day on.
+    """S schedules by W days from the frame's first day on, and which of them each of N series has: the regions of a SKU share one.
 
     Parameters
     ----------
@@ -33,30 +34,50 @@ class Ahead:
         Price on the shelf against the list price: -0.2 is a fifth off, 0 without a change.
     pull
         Hours on the air weighted by what room and host are expected to sell an hour, against the mean of all.
+    place
+        N rows of the above.
     """
 
     on_air: Floats
     offers: Floats
     price: Floats
     pull: Floats
+    place: Ints
 
     def __post_init__(self) -> None:
         if len({self.on_air.shape, self.offers.shape, self.price.shape, self.pull.shape}) != 1:
             raise ValueError("hours, offers, prices and pull of a schedule do not match")
 
-    def rows(self, index: NDArray[np.int64]) -> Ahead:
+    @property
+    def days(self) -> int:
+        """W."""
+        return int(self.on_air.shape[1])
+
+    def rows(self, index: Ints) -> Ahead:
         """The schedule of some series."""
-        return Ahead(self.on_air[index], self.offers[index], self.price[index], self.pull[index])
+        return replace(self, place=self.place[index])
 
     def mixed(self, weights: Floats) -> Ahead:
-        """Means over series, G x N weights with rows that add up to one."""
-        return Ahead(weights @ self.on_air, weights @ self.offers, weights @ self.price, weights @ self.pull)
+        """Means over series, G x N weights with rows that add up to one; each mean has a schedule of its own."""
+        share = np.zeros((len(weights), len(self.on_air)))
+        np.add.at(share.T, self.place, weights.T)
+        each = np.arange(len(weights), dtype=np.int64)
+        return Ahead(share @ self.on_air, share @ self.offers, share @ self.price, share @ self.pull, each)
 
-    def regressors(self, row: int, known: int) -> dict[str, Floats]:
+    def on(self, day: int) -> list[Floats]:
+        """What is announced for one day, N values each: hours, offers, price, pull."""
+        return [part[self.place, day] for part in (self.on_air, self.offers, self.price, self.pull)]
+
+    def usual(self, start: int, end: int) -> Floats:
+        """Mean hours on the air of some days, N values."""
+        return np.asarray(self.on_air[:, start:end].mean(axis=1)[self.place])
+
+    def regressors(self, series: int, known: int) -> dict[str, Floats]:
         """What a prior of one series learns from, W values each; ahead of the `known` days it stays in the range that they had.
 
         An effect was learned inside that range: twice the longest session, or half the lowest price, would be a guess.
         """
+        row = self.place[series]
         found = {SESSION_HOURS: self.on_air[row], OFFER_HOURS: self.offers[row], PRICE_CHANGE: self.price[row]}
         return {
             name: np.clip(values, values[:known].min(), values[:known].max()) if known else np.zeros(len(values))
@@ -74,7 +95,7 @@ def taught(values: Floats, open_days: NDArray[np.bool_]) -> bool:
     return bool(len(seen)) and int(np.sum(np.abs(seen - np.median(seen)) > 1e-9)) >= LEAST_DAYS
 
 
-def on_days(told: Mapping[str, Floats], first_day: int, days: NDArray[np.int64]) -> dict[str, Floats]:
+def on_days(told: Mapping[str, Floats], first_day: int, days: Ints) -> dict[str, Floats]:
     """Regressors that begin on `first_day`, on any days; outside of what is known they are zero."""
     place = days - first_day
     return {

@@ -63,7 +63,7 @@ class DailyFrame:
             raise ValueError("pieces, prices and open days do not match")
         if not bool(np.all(np.isfinite(self.pieces) & (self.pieces >= 0.0))):
             raise ValueError("pieces are finite and not negative")
-        if self.ahead is not None and (len(self.ahead.on_air) != rows or self.ahead.on_air.shape[1] < columns):
+        if self.ahead is not None and (len(self.ahead.place) != rows or self.ahead.days < columns):
             raise ValueError("a schedule has a row per series and no day less than the frame")
 
     @property

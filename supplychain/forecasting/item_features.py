@@ -307,10 +307,10 @@ def _year_ago(past: History, target: int, origin: int) -> Floats:
 def _schedule(frame: DailyFrame, origin: int, target: int) -> list[Floats]:
     """What is announced for the target day, beside the hours on the air that were usual; NaN without a schedule."""
     ahead = frame.ahead
-    if ahead is None or target >= ahead.on_air.shape[1]:
+    if ahead is None or target >= ahead.days:
         return [np.full(len(frame.keys), np.nan)] * 5
-    usual = ahead.on_air[:, max(0, origin - 28) : max(origin, 1)].mean(axis=1)
-    return [ahead.on_air[:, target], usual, *(part[:, target] for part in (ahead.offers, ahead.price, ahead.pull))]
+    hours, *rest = ahead.on(target)
+    return [hours, ahead.usual(max(0, origin - 28), max(origin, 1)), *rest]
 
 
 def _month_day(day: int) -> float:

@@ -96,16 +96,16 @@ def learn_shelf(
     method = _other(settings.champion) if verdict and verdict.promoted else settings.champion
     model = refit_items(frame, calendar, settings.items, priors)
     mean, variance, low, high, reasons = _answers(method, model, frame, known_from, calendar, settings)
-    mean = _coherent(frame, mean, variance, priors, calendar)
-    variance = np.maximum(variance, mean)
+    said, mean = mean, _coherent(frame, mean, variance, priors, calendar)
+    variance, low, high = moved_with(said, mean, variance, low, high)
     recent = frame.pieces[:, -56:]
     segments = volume_segments(recent.mean(axis=1), (recent > 0.0).mean(axis=1))
     outlooks: dict[str, dict[str, RegionOutlook]] = {}
     for row, key in enumerate(frame.keys):
         sku, region = place_of(key)
-        said = reasons[row] or priors[frame.group[row]].degraded * (method == SHARES)
+        degraded = reasons[row] or priors[frame.group[row]].degraded * (method == SHARES)
         parts = (mean[row], variance[row], low[row], high[row])
-        outlooks.setdefault(sku, {})[region] = outlook_of(parts, segments[row], said)
+        outlooks.setdefault(sku, {})[region] = outlook_of(parts, segments[row], degraded)
     outlooks.update(like_others(outlooks, goods))
     return Learned(frame.first_day + frame.pieces.shape[1], method, outlooks, model, verdict, tuple(scores))
 
@@ -165,6 +165,20 @@ def _answers(
     ahead = outlook(model.priors, calendar, frame, settings.ahead_days)
     found = predict_items(model.items, frame, steps.tolist(), known_from, ahead)
     return found.mean, found.variance, found.low, found.high, found.degraded
+
+
+def moved_with(
+    before: Floats, after: Floats, variance: Floats, low: Floats, high: Floats
+) -> tuple[Floats, Floats, Floats]:
+    """Variance and interval of means that an aggregate has moved: they move by the same factor, Poisson noise apart.
+
+    Without it a mean that a campaign doubles would leave its own interval.
+
+    >>> [part.tolist() for part in moved_with(*(np.array([v]) for v in (4.0, 8.0, 12.0, 1.0, 9.0)))]
+    [[40.0], [2.0], [18.0]]
+    """
+    factor = np.divide(after, before, out=np.ones_like(after), where=before > 0.0)
+    return after + np.maximum(variance - before, 0.0) * factor**2, low * factor, high * factor
 
 
 def _coherent(

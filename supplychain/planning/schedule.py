@@ -122,7 +122,7 @@ def ahead_of(
             for column, hours in _hours(dated.starts_at, dated.ends_at, days, catalogue.zone):
                 price[place[sku], column] += (dated.price_minor / usual - 1.0) * hours / 24.0
     rows = np.array([place[place_of(key)[0]] for key in keys], dtype=np.int64)
-    return Ahead(on_air, offers, np.clip(price, -1.0, 10.0), pull).rows(rows)
+    return Ahead(on_air, offers, np.clip(price, -1.0, 10.0), pull, rows)
 
 
 def _hours(starts_at: int, ends_at: int, days: Ints, zone_name: str) -> Iterator[tuple[int, float]]:

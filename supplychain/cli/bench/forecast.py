@@ -63,7 +63,7 @@ def run(
     known_days
         Hide the history of the scored series but for their last days (cold start); the others teach.
     hindsight
-        Add what no forecast is: the row `hindsight`, see `hindsight_row`.
+        Add what no forecast is, see `hindsight_rows`.
     progress
         Is told the share done.
 
@@ -84,22 +84,32 @@ def run(
     every = _origins(frame, horizon, origins)
     result = rolling_origin(frame, rows, every, horizon, chosen, time.perf_counter, known_days, progress)
     scores = [asdict(score) for score in result.scores()]
-    return scores + [hindsight_row(result, frame, every)] * hindsight, _gains(result)
+    return scores + (hindsight_rows(result, frame, every) if hindsight else []), _gains(result)
 
 
-def hindsight_row(result: Backtest, frame: DailyFrame, origins: Sequence[int]) -> Row:
-    """Score each series' own quantiles over the open scored days themselves: who knows level and spread, but no single day.
+def hindsight_rows(result: Backtest, frame: DailyFrame, origins: Sequence[int]) -> list[Row]:
+    """Score each series' own quantiles over the open scored days: who knows level and spread of days to come, but no single day.
 
-    It has seen what it is scored on, so a forecast below it would have to know which days are large: it tells noise from lack of skill.
+    Two rows tell noise from lack of skill. "hindsight" has seen the very day it is scored on, so even its loss is too low to be reached;
+    "hindsight, day left out" has seen all the scored days but that one, later ones too.
     """
     actual = np.concatenate(result.actual, axis=1)
     width = result.actual[0].shape[1]
-    opens = np.concatenate([frame.open_days[origin : origin + width] for origin in origins])
-    grid = {level: np.quantile(actual[:, opens], level, axis=1, method="inverted_cdf") for level in LEVELS}
-    spread = {level: values[:, None] * opens[None, :] for level, values in grid.items()}
-    low, middle, high = (spread[level] for level in LEVELS)
-    scored = {"model": "hindsight", "segment": "all", "wql": weighted_quantile_loss(actual, spread)}
-    return {**scored, "wape": wape(actual, middle), "coverage80": coverage(actual, low, high)}
+    opens = np.flatnonzero(np.concatenate([frame.open_days[origin : origin + width] for origin in origins]))
+    seen = {
+        "hindsight": dict.fromkeys(opens.tolist(), opens),
+        "hindsight, day left out": {day: opens[opens != day] for day in opens.tolist()},
+    }
+    rows = []
+    for model, days in seen.items():
+        spread = {level: np.zeros(actual.shape) for level in LEVELS}
+        for day, others in days.items():
+            for level, values in spread.items():
+                values[:, day] = np.quantile(actual[:, others], level, axis=1, method="inverted_cdf")
+        low, middle, high = (spread[level] for level in LEVELS)
+        scored = {"model": model, "segment": "all", "wql": weighted_quantile_loss(actual, spread)}
+        rows.append({**scored, "wape": wape(actual, middle), "coverage80": coverage(actual, low, high)})
+    return rows
 
 
 def refresh(

@@ -52,8 +52,8 @@ def test_a_refit_hands_the_campaign_of_each_group_on() -> None:
 
 def scheduled(frame: DailyFrame, hours: Floats, price: Floats) -> DailyFrame:
     """The frame with sessions and prices of all its items on W days."""
-    every = np.ones((len(frame.keys), 1))
-    return replace(frame, ahead=Ahead(every * hours, every * 0.0 * hours, every * price, every * hours))
+    shared = np.zeros(len(frame.keys), dtype=np.int64)
+    return replace(frame, ahead=Ahead(hours[None], 0.0 * hours[None], price[None], hours[None], shared))
 
 
 def test_an_announced_session_moves_the_forecast_of_its_day() -> None:

@@ -47,12 +47,14 @@ def test_hours_of_a_session_across_midnight_fall_on_both_days() -> None:
     keys = [key_of(sku, region) for sku in ("A", "B") for region in ("CN-GD", "CN-ZJ")]
     days = np.arange(FIRST, FIRST + 4)
     told = ahead_of(keys, days, schedule, CATALOGUE, RoomHistory.of([]), {}, TradeCalendar(""))
-    assert told.on_air[0].tolist() == told.on_air[1].tolist() == [2.0, 1.0, 0.0, 0.0]
+    assert told.place.tolist() == [0, 0, 1, 1], "regions share the schedule of their SKU"
+    assert told.on_air.tolist() == [[2.0, 1.0, 0.0, 0.0], [0.0] * 4]
     assert told.pull.tolist() == told.on_air.tolist(), "nobody is known to pull more"
     assert told.offers[0].tolist() == [0.5, 0.0, 0.0, 0.0]
     assert told.price[0] == pytest.approx([0.0, -0.25, -0.125, 0.0]), "2,000 was asked before"
-    assert not told.on_air[2:].any()
-    assert not told.price[2:].any()
+    assert not told.price[1].any()
+    mean = told.mixed(np.array([[0.5, 0.0, 0.25, 0.25]]))
+    assert mean.on_air.tolist() == [[1.0, 0.5, 0.0, 0.0]]
 
 
 def test_rooms_are_counted_by_what_their_sessions_sold_live() -> None:
