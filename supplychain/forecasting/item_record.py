@@ -50,11 +50,11 @@ class ItemSettings:
     most_series: int = 1_000
     most_origins: int = 40
     origin_step: int = 7
-    cut_share: float = 0.1
+    cut_share: float = 0.2
     half_life_days: float = 80.0
     trees: int = 140
     learning_rate: float = 0.06
-    leaves: int = 63
+    leaves: int = 31
     least_rows: int = 100
     own_share: float = 0.3
     seed: int = 1

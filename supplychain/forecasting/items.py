@@ -1,7 +1,7 @@
 """One global LightGBM model for every item and region: quantiles, mean and variance per day, in minutes for ten thousand.
 
-Each head learns the ratio of a day's pieces to the item's own recent level, weighted by that level, so that its loss is the
-pinball loss in pieces. New items share what was learned from histories cut short. Intervals are conformalised on series the
+Each head learns the ratio of a day's pieces to the item's own recent level; large items weigh more, but far from as much as they
+sell. New items share what was learned from histories cut short. Intervals are conformalised on series the
 heads have not seen. Where there is too little to learn from, `item_fallback` answers, and every item says so.
 """
 
@@ -39,6 +39,7 @@ from supplychain.forecasting.weekday_quantiles import own_quantiles
 
 MEAN = "mean"
 OWN_DAYS = "its own past days"
+VOLUME_POWER = 0.5  # large series have few rows: weighed by their volume alone, their single large orders are learned
 FEWEST_ROWS = 2_000  # below it a tree model learns noise
 LIMITS: dict[str, Any] = {"max_bin": 63, "verbose": -1, "num_threads": 1, "feature_pre_filter": False}
 
@@ -139,7 +140,7 @@ def _train(rows: Rows, use: NDArray[np.bool_], chosen: ItemSettings) -> dict[str
     """Train the heads abreast, each on one thread: threads inside a head wait for each other more than they win."""
     import lightgbm
 
-    weight = rows.level * np.exp2(-rows.age / chosen.half_life_days)
+    weight = rows.level**VOLUME_POWER * np.exp2(-rows.age / chosen.half_life_days)
     features, target, weight = rows.features[use], rows.ratio[use], weight[use]
     data = lightgbm.Dataset(features, target, weight=weight, params=LIMITS, free_raw_data=False).construct()
 
