@@ -19,7 +19,7 @@ from optimizers.milp import Floats
 
 CUTS = 13
 """Most functions kept; older ones hardly ever carried weight."""
-REACH, LONGER, SHORTER, WELL, ENOUGH = 0.1, 1.5, 0.6, 0.5, 0.1
+REACH, LONGER, SHORTER, WELL, ENOUGH = 0.15, 1.5, 0.6, 0.5, 0.1
 """First reach of a step, its changes, and the shares of the expected gain that make a step good or count at all."""
 EXCESS = 0.1
 """At a reach of one, use above a limit by this share of it moves a price by its first step."""
