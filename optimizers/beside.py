@@ -31,6 +31,8 @@ from optimizers.scratch import scratch_for
 from optimizers.solution import Ints, Orders, Plan, Prices
 
 _LEVELS: Final = (1.0, 0.5, 0.0, 2.0)
+_LEVELS_OF_MANY: Final = (1.0, 0.0)
+"""For an item of many pieces, of which each trial takes more than a millisecond."""
 _FEW: Final = 2
 """Levels tried where some orders are fixed."""
 _TRIES, _FEWEST, _LIGHT = 24, 8, 600
@@ -46,6 +48,7 @@ class Beside:
         self._state = coordinate(problem, Params(), Budget(time.monotonic, 0.0, None, lambda: False))
         state = self._state
         lay = state.lay
+        self._light = int(lay.line_pieces.sum()) <= _LIGHT
         # Orders that must stand may be larger than any the program would choose.
         self._most = lay.cand_high + lay.cand_step
         state.scratch = [scratch_for(lay._replace(cand_low=self._most))]
@@ -61,7 +64,8 @@ class Beside:
         )
         state.best_rates = state.rates
         self._find_own_prices()
-        ways = [(scaled(state.best_rates, level), shut) for shut in self._shut for level in _LEVELS]
+        levels = _LEVELS if self._light else _LEVELS_OF_MANY
+        ways = [(scaled(state.best_rates, level), shut) for shut in self._shut for level in levels]
         costs = [self._trial(state.tables, *way)[0] for way in ways]
         order = np.argsort(costs, kind="stable")
         self._ways = [ways[k] for k in order]
@@ -133,7 +137,7 @@ class Beside:
             return None
         tables, reward = self._bound_to(wanted, kept, stands)
         best: tuple[float, Ints] | None = None
-        for way in self._ways[:1] if fixed.all() else self._ways[:_FEW]:
+        for way in self._ways[: _FEW if self._light and not fixed.all() else 1]:
             cost, placed = self._trial(tables, *way)
             if (placed != wanted)[kept].any() or (best is not None and best[0] <= cost):
                 continue
@@ -162,7 +166,7 @@ class Beside:
         state = self._state
         if not (state.lay.lot_hub == 0).any() and not state.limits.service.any():
             return
-        for _ in range(_OWN_ROUNDS):
+        for _ in range(_OWN_ROUNDS if self._light else _OWN_ROUNDS // 2):
             own_round(state)
 
     def _trial(self, tables: Tables, rates: Rates, shut: Ints) -> tuple[float, Ints]:
