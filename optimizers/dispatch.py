@@ -183,7 +183,7 @@ def _serve_from_hub(lay: Tables, item: int, led: Ledgers, work: Scratch, rows: R
     first = lay.start[at.LINE_START, item]
     for n in range(lay.start[at.LINE_START, item + 1] - first - 1, -1, -1):
         i = work.line[at.W_RANK, n]
-        owed, tries = work.line[at.W_TAKE, i], 0
+        owed, tries, stuck = work.line[at.W_TAKE, i], 0, False
         while owed > 0 and tries < TRIES:
             tries += 1
             best = _first_out(lay, item, first + i, work, rows)
@@ -194,9 +194,10 @@ def _serve_from_hub(lay: Tables, item: int, led: Ledgers, work: Scratch, rows: R
             owed -= sent
             rows.open[i] -= sent
             if sent == 0:
-                if tries > 1:
+                if stuck:
                     break
                 shut_full_lanes(lay, item, led, work)
+            stuck = sent == 0
     return cost
 
 
@@ -299,7 +300,7 @@ def _serve_lines(
     _sort(key, ranked, lines)
     for n in range(lines):
         i = ranked[n]
-        k, tries = first + i, 0
+        k, tries, stuck = first + i, 0, False
         while rows.open[i] > 0 and tries < TRIES:
             tries += 1
             best = _cheapest_row(lay, item, k, rates, work, rows, outside)
@@ -309,9 +310,10 @@ def _serve_lines(
             cost += paid
             rows.open[i] -= sent
             if sent == 0:
-                if tries > 1:
+                if stuck:
                     break
                 shut_full_lanes(lay, item, led, work)
+            stuck = sent == 0
     return cost
 
 
