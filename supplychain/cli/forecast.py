@@ -155,26 +155,27 @@ def refit(config: Config = None, data_dir: DataDir = None, json: Json = False) -
         )
     else:
         screen.print(f"model [bold]{done.version}[/] by {done.method} is active")
+        if done.degraded:
+            table("Degraded: something simpler stands in", ("aggregate", "why"), sorted(done.degraded.items()))
 
 
 @app.command()
 def models(config: Config = None, data_dir: DataDir = None, json: Json = False) -> None:
     """List the stored models."""
     with opened(config, data_dir) as services:
-        found = learn.models(services.store)
+        found = shelf_outlook.models(services.store)
     if json:
-        names = ("version", "active", "degraded", "fitted_through", "created_wall")
-        show_json([{name: getattr(model, name) for name in names} for model in found])
+        show_json(found)
         return
     rows = [
         (
-            model.version,
-            "active" if model.active else "",
-            "degraded" if model.degraded else "",
-            moment(model.fitted_through),
-            moment(model.created_wall),
+            row["version"],
+            "active" if row["active"] else "",
+            "degraded" if row["degraded"] else "",
+            moment(row["fitted_through"]),
+            moment(row["created_wall"]),
         )
-        for model in found
+        for row in found
     ]
     table("Models", ("version", "", "", "learned through", "made"), rows)
 

@@ -140,12 +140,11 @@ def _collect(series: AggregateSeries, future: Future[FittedPrior], limits: Prior
 
 def _prophet(series: AggregateSeries, usable: Flags, limits: PriorSettings) -> FittedPrior:
     import pandas as pd  # here alone: a stream worker fits nothing and need not wait for it
-    from prophet import Prophet
 
-    _quiet()
+    prophet = _imported()
     frame = pd.DataFrame({"ds": pd.to_datetime(series.days[usable], unit="D"), "y": series.pieces[usable]})
     span = int(series.days[usable][-1] - series.days[usable][0])
-    model = Prophet(
+    model = prophet(
         weekly_seasonality=3,  # type: ignore[arg-type, unused-ignore] # Prophet takes an order here, its stub says str
         yearly_seasonality=6 if span >= limits.yearly_from_days else False,  # type: ignore[arg-type, unused-ignore] # as above
         daily_seasonality=False,  # type: ignore[arg-type, unused-ignore] # as above
@@ -220,22 +219,28 @@ def prophet_as_it_comes(
         When there are fewer than two days.
     """
     import pandas as pd  # as in `_prophet`
-    from prophet import Prophet
 
-    _quiet()
+    prophet = _imported()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as in `_prophet`
-        model = Prophet(interval_width=coverage, uncertainty_samples=samples)
+        model = prophet(interval_width=coverage, uncertainty_samples=samples)
         model.fit(pd.DataFrame({"ds": pd.to_datetime(days, unit="D"), "y": pieces}))
         out = model.predict(pd.DataFrame({"ds": pd.to_datetime(ahead, unit="D")}))
     low, middle, high = (np.maximum(out[name].to_numpy(), 0.0) for name in ("yhat_lower", "yhat", "yhat_upper"))
     return low, middle, high
 
 
-def _quiet() -> None:
-    """Two lines per fit are noise; cmdstanpy sets its own level with the first fit unless its logger has a handler."""
+def _imported() -> Any:
+    """Prophet's class, without what it says of plots that need a package more, and two lines per fit.
+
+    cmdstanpy sets its own level with the first fit unless its logger has a handler.
+    """
+    logging.getLogger("prophet.plot").setLevel(logging.CRITICAL)
+    from prophet import Prophet
+
     backend = logging.getLogger("cmdstanpy")
     if not backend.handlers:
         backend.addHandler(logging.NullHandler())
     backend.setLevel(logging.ERROR)
     logging.getLogger("prophet").setLevel(logging.ERROR)
+    return Prophet

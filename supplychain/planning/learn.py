@@ -29,7 +29,7 @@ from supplychain.forecasting.shelf_learning import Learned, ShelfSettings, learn
 from supplychain.forecasting.trade_calendar import TradeCalendar, date_of
 from supplychain.planning.finished_days import take_in
 from supplychain.planning.learned import decode_model, encode_model, model_body
-from supplychain.planning.ports import SYSTEM, Actor, Compute, ModelVersion, Store, Tx, WallClock
+from supplychain.planning.ports import SYSTEM, Actor, Compute, Store, Tx, WallClock
 from supplychain.planning.schedule import Schedule, ahead_of, known_schedule
 
 _SHELF_SECONDS = 3_600.0
@@ -188,12 +188,6 @@ def fit_aggregates(
         return {series.key: fitted(series) for series in batch}
     with ThreadPoolExecutor(at_once, thread_name_prefix="fit") as threads:
         return {prior.key: prior for prior in threads.map(fitted, batch)}
-
-
-def models(store: Store) -> list[ModelVersion]:
-    """Return the stored models, newest first."""
-    with store.read() as tx:
-        return tx.learning.models()
 
 
 def rollback(store: Store, version: int, *, actor: Actor, reason: str, wall: WallClock) -> None:

@@ -20,8 +20,9 @@ from supplychain.forecasting.prior import AggregateSeries, PriorSettings
 from supplychain.forecasting.trade_calendar import TradeCalendar
 from supplychain.planning import judge_forecast
 from supplychain.planning.baseline import shelf_baseline
-from supplychain.planning.learn import fit_aggregates, models, refit, rollback
+from supplychain.planning.learn import fit_aggregates, refit, rollback
 from supplychain.planning.ports import Actor, Result
+from supplychain.planning.shelf_outlook import models
 from supplychain.planning.view import load
 from supplychain.storage.store import SqlStore
 from tests.unit.planning.small_trade import CATALOGUE, PLANNER, SESSION, T0, WALL, open_trade, tune_to, wall
@@ -88,11 +89,11 @@ def test_a_rollback_makes_the_earlier_forecasts_active(shelf: SqlStore) -> None:
     assert first is not None
     assert second is not None
     assert second.version != first.version
-    assert [model.active for model in models(shelf)] == [True, False]
+    assert [model["active"] for model in models(shelf)] == [True, False]
     with pytest.raises(ForbiddenError, match="operator"):
         rollback(shelf, first.version, actor=PLANNER, reason="x", wall=wall)
     rollback(shelf, first.version, actor=OPERATOR, reason="it doubles A", wall=wall)
-    assert [model.active for model in models(shelf)] == [False, True]
+    assert [model["active"] for model in models(shelf)] == [False, True]
     with pytest.raises(NotFoundError, match="no model 99"):
         rollback(shelf, 99, actor=OPERATOR, reason="x", wall=wall)
     with pytest.raises(InvalidInputError, match="reason"):
