@@ -122,12 +122,12 @@ class Predictor:
         """Return when an item could not be bought: before each restock, since its stock was sold again, or since its cap was reached.
 
         As in the lessons of past sessions. An item that goes on selling beyond its stock was not sold out, and pre-sale goods and
-        bundles are not sold from it.
+        bundles are not sold from it. Of a trade without warehouses no stock is known.
         """
         capped = ((cue.at - cue.censored_ms, cue.at),) if cue.censored_ms > 0 else ()
         item, record = session.item(cue.sku), self._catalogue.skus.get(cue.sku)
         asked = item is not None and not item.presale and record is not None and not record.components
-        if not asked or cue.sold_at < 0:
+        if not asked or cue.sold_at < 0 or not self._catalogue.warehouses:
             return capped
         key, start = (session.session, cue.sku), session.starts_at
         if key not in self._opening:

@@ -261,6 +261,8 @@ def test_an_item_whose_stock_is_sold_and_that_stopped_selling_keeps_its_rate() -
     ), "it was received at once, so it could be bought"
     assert _rest(at, 40, came, sold_at=ON_AIR + MINUTE) > slow, "half an hour of it was empty"
     assert _rest(at, 40, _Shelf(40), sold_at=at) == pytest.approx(slow), "it goes on selling"
+    homeless = replace(CATALOGUE, warehouses={})
+    assert _rest(at, 40, _Shelf(0), homeless, sold_at=quiet) == pytest.approx(slow), "no stock is known, none is read"
     session = replace(CATALOGUE.sessions["L1"], items=(SessionItem("A", 120.0, presale=True),))
     ahead = replace(CATALOGUE, sessions={"L1": session})
     assert _rest(at, 40, _Shelf(40), ahead, sold_at=quiet) == pytest.approx(
