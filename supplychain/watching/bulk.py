@@ -20,18 +20,17 @@ from numpy.lib.stride_tricks import as_strided
 from supplychain.messages.v1 import Sale
 from supplychain.watching.columns import KINDS, Text
 from supplychain.watching.intake import SHALLOW_BYTES
-from supplychain.watching.scan_tables import NEEDED, Data, Fields, Index, Layout, Read, Words
+from supplychain.watching.scan_tables import NEEDED, NULL, TEXT, TRUTH, WHOLE, Data, Fields, Index, Layout, Read, Words
 
 BULK: Final = 1_000
 """Chunks of fewer records are not worth the compiler."""
 _TYPES: Final = {
-    inspect.StrType: 1,
-    inspect.EnumType: 1,
-    inspect.LiteralType: 1,
-    inspect.IntType: 2,
-    inspect.BoolType: 4,
+    inspect.StrType: TEXT,
+    inspect.EnumType: TEXT,
+    inspect.LiteralType: TEXT,
+    inspect.IntType: WHOLE,
+    inspect.BoolType: TRUTH,
 }
-_NULL: Final = 8
 
 
 def scanning() -> ModuleType:
@@ -149,7 +148,7 @@ def _layout(module: Any) -> Layout:
     declared = {field.encode_name: field for field in kind.fields}
     tag = (kind.tag_field or "", str(kind.tag))
     names = [*NEEDED, *(name for name in declared if name not in NEEDED)]
-    allowed = [_allowed(declared[name].type) if name != tag[0] else 1 for name in names]
+    allowed = [_allowed(declared[name].type) if name != tag[0] else TEXT for name in names]
     required = [name == tag[0] or declared[name].required for name in names]
     channel = declared["channel"]
     assert isinstance(channel.type, inspect.LiteralType)  # noqa: S101 - as above
@@ -160,7 +159,7 @@ def _layout(module: Any) -> Layout:
         names=_name_words(names, module.NAME_WORDS),
         masks=_name_words(["\xff" * len(name) for name in names], module.NAME_WORDS),
         sizes=sizes,
-        allowed=np.array([*allowed, sum({*_TYPES.values(), _NULL})]),
+        allowed=np.array([*allowed, TEXT + WHOLE + TRUTH + NULL]),
         required=np.array(required),
         tag=_word(tag[1]),
         kinds=kinds,
@@ -177,7 +176,7 @@ def _allowed(kind: inspect.Type) -> int:
     """Return the types that a field may hold as bits of `scanning`."""
     if isinstance(kind, inspect.UnionType):
         return sum(_allowed(one) for one in kind.types)
-    return _NULL if isinstance(kind, inspect.NoneType) else _TYPES[type(kind)]
+    return NULL if isinstance(kind, inspect.NoneType) else _TYPES[type(kind)]
 
 
 def _word(text: str) -> Any:

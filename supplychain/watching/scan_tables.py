@@ -11,6 +11,9 @@ Bytes = npt.NDArray[np.uint8]
 Words = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
 
+TEXT, WHOLE, TRUTH, NULL = 1, 2, 4, 8
+"""Types of a value; what a field may hold is their sum."""
+
 NEEDED: Final = (
     "type",
     "event_id",

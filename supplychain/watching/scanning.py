@@ -19,12 +19,22 @@ import numpy as np
 from numba import njit
 
 from supplychain.watching import scan_tables
-from supplychain.watching.scan_tables import Bytes, Data, Fields, Index, Ints, Layout, Read, Words
+from supplychain.watching.scan_tables import (
+    NULL,
+    TEXT,
+    TRUTH,
+    WHOLE,
+    Bytes,
+    Data,
+    Fields,
+    Index,
+    Ints,
+    Layout,
+    Read,
+    Words,
+)
 
 Function = TypeVar("Function", bound=Callable[..., Any])
-
-TEXT, WHOLE, TRUTH, NULL = 1, 2, 4, 8
-"""Types of a value; what a field may hold is their sum."""
 
 _TYPE, _EVENT, _KIND, _SKU, _REGION, _CHANNEL, _CURRENCY, _ROOM, _SHOP, _SESSION = range(10)
 _QTY, _OCCURRED, _PRICE, _PROMISED = range(10, 14)
