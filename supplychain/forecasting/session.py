@@ -56,6 +56,8 @@ class SessionPrior:
     future_cv
         Coefficient of variation of the exposure of a whole session ahead (audience, changes of the run of show); it shrinks with
         the root of the share that is left.
+    widths
+        (elapsed share of the session, factor on the variance of what is left), growing; between them in a straight line.
     basket_mean, basket_square
         Mean and mean square of pieces per order.
     basket_weight
@@ -74,6 +76,7 @@ class SessionPrior:
     kappa: float = 0.5
     dispersion: float = 1.0
     future_cv: float = 0.0
+    widths: tuple[tuple[float, float], ...] = ()
     basket_mean: float = 1.0
     basket_square: float = 1.0
     basket_weight: float = 20.0
@@ -88,6 +91,7 @@ class SessionPrior:
             and 0.0 <= self.kappa <= 1.0
             and 1.0 <= self.dispersion < math.inf
             and 0.0 <= self.future_cv < math.inf
+            and all(0.0 < factor < math.inf for _, factor in self.widths)
             and 0.0 < self.basket_mean <= self.basket_square**0.5 * (1.0 + 1e-9) < math.inf
             and self.basket_weight > 0.0
             and self.region_weight > 0.0
@@ -102,8 +106,17 @@ class SessionPrior:
                 raise ValueError("region shares are not negative and not all zero")
             object.__setattr__(self, "shares", tuple(share / whole for share in self.shares))
 
+    def width(self, elapsed: float) -> float:
+        """Factor on the variance when a share of the session is over."""
+        before, factor = self.widths[0] if self.widths else (0.0, 1.0)
+        for at, after in self.widths:
+            if elapsed < at:
+                return factor + (after - factor) * (elapsed - before) / (at - before) if at > before else factor
+            before, factor = at, after
+        return factor
 
-def remaining_orders(past: float, rest: float, sold: float, prior: SessionPrior) -> Moments:
+
+def remaining_orders(past: float, rest: float, sold: float, elapsed: float, prior: SessionPrior) -> Moments:
     """Moments of the orders still to come.
 
     Parameters
@@ -112,13 +125,15 @@ def remaining_orders(past: float, rest: float, sold: float, prior: SessionPrior)
         Expected orders at the prior rate over the uncensored past, and over what is left.
     sold
         Orders seen in the uncensored past.
+    elapsed
+        Share of the session that is over.
 
     Source
     ------
     Module docstring; the variance adds minute dispersion and the uncertainty of the exposure ahead to the negative binomial.
     """
     mean, relative = _posterior(past, rest, sold, prior)
-    return Moments(mean, prior.dispersion * mean + relative * mean * mean)
+    return Moments(mean, prior.width(elapsed) * (prior.dispersion * mean + relative * mean * mean))
 
 
 def _posterior(past: float, rest: float, sold: float, prior: SessionPrior) -> tuple[float, float]:
@@ -312,7 +327,10 @@ class SessionForecaster:
             past += lift.past(curve, at_ms)
             rest += lift.ahead(curve, at_ms, curve.edges_ms[-1], at_ms)
         mean, shared = _posterior(prior.rate * past, prior.rate * pace_ahead * rest, self.orders, prior)
-        orders = Moments(mean, prior.dispersion * mean + shared * mean * mean)
+        start, end = curve.edges_ms[0], curve.edges_ms[-1]
+        width = prior.width((at_ms - start) / (end - start))
+        shared, dispersion = width * shared, width * prior.dispersion
+        orders = Moments(mean, dispersion * mean + shared * mean * mean)
         basket = self._basket()
         shares, concentration = self._shares()
         return SessionForecast(
@@ -320,7 +338,7 @@ class SessionForecaster:
             orders,
             orders.compounded(*basket),
             shared,
-            prior.dispersion,
+            dispersion,
             basket,
             prior.regions,
             shares,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,7 +42,9 @@ AFTERGLOW_MS = 2 * MINUTE_MS
 AUDIENCE_PARTS = 24
 ELAPSED = (0.1, 0.25, 0.5, 0.75)
 UNPLANNED = 0.01  # stands for a plan that says nothing
-LEAST_ITEMS = 200  # past items of a category before it has a tempering of its own
+LEAST_ITEMS = (
+    400  # past items of a category before it has a tempering of its own: fewer tell its spread worse than all together
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,11 +268,20 @@ def _temperings(
     for name, rows in groups.items():
         if rows.sum() < (1 if name == ALL else LEAST_ITEMS):
             continue
-        seen = Checkpoints(past[rows], rest[rows], sold[rows], left[rows])
+        seen = Checkpoints(past[rows], rest[rows], sold[rows], left[rows], ELAPSED)
         shape = learn_shape(came[rows].sum(axis=1), items.orders[rows].sum(axis=1))
-        chosen = learn_tempering(seen, shape, dispersion)
-        found[name] = Tempering(*(rounded(value) for value in asdict(chosen).values()))
+        found[name] = _rounded_tempering(learn_tempering(seen, shape, dispersion))
     return found
+
+
+def _rounded_tempering(chosen: Tempering) -> Tempering:
+    return Tempering(
+        rounded(chosen.shape),
+        rounded(chosen.kappa),
+        rounded(chosen.dispersion),
+        rounded(chosen.future_cv),
+        tuple((elapsed, rounded(factor)) for elapsed, factor in chosen.widths),
+    )
 
 
 def _baskets(items: _Items) -> dict[str, Basket]:

@@ -121,8 +121,8 @@ def lessons_from_json(text: bytes | str) -> Lessons:
     return Lessons(
         SessionLessons(
             effects=ExposureEffects(**{**effects, "slots": tuple(effects["slots"])}),
-            tempering={name: Tempering(**row) for name, row in session.pop("tempering").items()},
-            unheard={name: Tempering(**row) for name, row in session.pop("unheard", {}).items()},
+            tempering={name: _tempering(row) for name, row in session.pop("tempering").items()},
+            unheard={name: _tempering(row) for name, row in session.pop("unheard", {}).items()},
             pools={name: Pool(**row) for name, row in session.pop("pools", {}).items()},
             baskets={name: Basket(**row) for name, row in session.pop("baskets").items()},
             audience=tuple(session.pop("audience")),
@@ -130,6 +130,11 @@ def lessons_from_json(text: bytes | str) -> Lessons:
         ),
         losses_from(data["losses"]),
     )
+
+
+def _tempering(row: Mapping[str, Any]) -> Tempering:
+    widths = tuple((float(elapsed), float(factor)) for elapsed, factor in row.get("widths", ()))
+    return Tempering(**{**row, "widths": widths})
 
 
 def rounded(value: float) -> float:

@@ -103,6 +103,7 @@ class SessionModel:
             kappa=chosen.kappa,
             dispersion=chosen.dispersion,
             future_cv=chosen.future_cv,
+            widths=chosen.widths,
             basket_mean=mean,
             basket_square=max(mean * mean * basket.spread, mean),
             regions=self._regions,

@@ -138,6 +138,8 @@ def test_losses_of_any_history_are_shares(rows: list[tuple[int, int, int]], age:
 @settings(deadline=None)
 def test_checkpoint_losses_are_finite(rows: list[tuple[float, float, int, int]]) -> None:
     past, rest, sold, left = (np.array(column, dtype=np.float64)[:, None] for column in zip(*rows, strict=True))
-    losses = checkpoint_losses(Checkpoints(past, rest, sold, left), Tempering(1.0, 0.5, 2.0, 0.3))
+    losses = checkpoint_losses(
+        Checkpoints(past, rest, sold, left, (0.5,)), Tempering(1.0, 0.5, 2.0, 0.3, ((0.5, 0.4),))
+    )
     assert np.all(np.isfinite(losses))
     assert np.all(losses >= 0)

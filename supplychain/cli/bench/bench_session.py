@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pickle
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ from supplychain.forecasting.losses import coverage, weighted_quantile_loss
 from supplychain.forecasting.quantiles import quantiles
 from supplychain.forecasting.session import SessionForecaster, SessionPrior
 from supplychain.forecasting.session_lessons import ALL, SessionLessons
-from supplychain.forecasting.tempering import Checkpoints, Tempering, learn_shape, learn_tempering
+from supplychain.forecasting.tempering import Tempering, learn_shape, learn_tempering
 
 Floats = NDArray[np.float64]
 Row = dict[str, Any]
@@ -116,7 +117,7 @@ def _given(of: Evenings, chosen: Tempering) -> list[tuple[Floats, Floats]]:
     out = np.zeros((len(ELAPSED), 2, len(of.shows)))
     cuts = [round(share * MINUTES) for share in ELAPSED]
     for s, show in enumerate(of.shows):
-        spread = (chosen.shape, chosen.kappa, chosen.dispersion, chosen.future_cv)
+        spread = (chosen.shape, chosen.kappa, chosen.dispersion, chosen.future_cv, chosen.widths)
         prior = SessionPrior(float(of.true_rate[s]), *spread, regions=("all",), shares=(1.0,))
         item, room = SessionForecaster(prior, exposure_curve(show, "item", effects)), RoomPace(5 * MINUTE_MS)
         for minute in range(max(cuts) + 1):
@@ -191,13 +192,13 @@ def intraday_rows(data: Path, kind: str = "online-retail", series: int = 100, te
     training, test = day_checkpoints(data, kind, series, test_days)
     shape = learn_shape(training.past[:, -1] + training.rest[:, -1], training.sold[:, -1] + training.remaining[:, -1])
     tempered = learn_tempering(training, shape)
-    alone = learn_tempering(Checkpoints(training.past, training.rest, training.past, training.remaining), shape)
-    models = {"tempered": tempered, "prior only": Tempering(alone.shape, 0.0, alone.dispersion, alone.future_cv)}
-    models["untempered"] = Tempering(tempered.shape, 1.0, tempered.dispersion, tempered.future_cv)
+    alone = learn_tempering(replace(training, sold=training.past), shape)
+    models = {"tempered": tempered, "prior only": replace(alone, kappa=0.0, widths=())}
+    models["untempered"] = replace(tempered, kappa=1.0)
     rows = []
     for i, elapsed in enumerate(ELAPSED):
         for name, model in models.items():
-            mean, variance = model.moments(test.past[:, i], test.rest[:, i], test.sold[:, i])
+            mean, variance = model.moments(test.past[:, i], test.rest[:, i], test.sold[:, i], elapsed)
             rows.append(_row(name, elapsed, test.remaining[:, i], mean, variance, "real"))
         plain = test.sold[:, i] * test.rest[:, i] / np.maximum(test.past[:, i], 1e-9)
         rows.append(_row("pro-rata", elapsed, test.remaining[:, i], plain, plain + plain**2, "real"))

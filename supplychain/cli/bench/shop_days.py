@@ -44,7 +44,7 @@ def day_checkpoints(data: Path, kind: str, series: int, test_days: int) -> tuple
         done = np.array([share[cut - 1] for cut in cuts])
         sold = np.stack([part[:, :cut].sum(axis=1) for cut in cuts], axis=1)
         rest = part.sum(axis=1)[:, None] - sold
-        parts.append(Checkpoints(mean[:, None] * done, mean[:, None] * (1.0 - done), sold, rest))
+        parts.append(Checkpoints(mean[:, None] * done, mean[:, None] * (1.0 - done), sold, rest, CHECKPOINTS))
     return parts[0], parts[1]
 
 

@@ -1,5 +1,6 @@
 """Lessons: effects, rates, baskets and losses are recovered from sums by the minute, and the record keeps them."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -222,6 +223,14 @@ def test_the_record_comes_back_as_it_was_and_refuses_what_it_is_not() -> None:
     assert learn_lessons(past(5), CATALOGUE, Forecast()).to_json() == lessons.to_json()
     with pytest.raises(ValueError, match="version"):
         lessons_from_json(b'{"version": 99}')
+
+
+def test_lessons_without_widths_are_read_as_before() -> None:
+    older = json.loads(learn_lessons(past(5), CATALOGUE, Forecast()).to_json())
+    for row in (*older["session"]["tempering"].values(), *older["session"]["unheard"].values()):
+        del row["widths"]
+    read = lessons_from_json(json.dumps(older)).session
+    assert all(one.widths == () for one in (*read.tempering.values(), *read.unheard.values()))
 
 
 def test_the_model_counts_on_lessons_and_not_when_they_are_tuned_off() -> None:

@@ -50,8 +50,17 @@ def test_conjugate_update_equals_a_numerical_posterior() -> None:
     assert left.orders.variance == pytest.approx(variance, rel=1e-3)
 
 
+def test_the_variance_is_wider_or_narrower_by_the_time_that_is_over() -> None:
+    item = SessionForecaster(replace(PRIOR, widths=((0.25, 2.0), (0.75, 0.5))), FLAT)
+    plain = SessionForecaster(PRIOR, FLAT)
+    for minutes, factor in ((0, 2.0), (25, 2.0), (50, 1.25), (75, 0.5), (90, 0.5)):
+        left, usual = item.forecast(at(minutes)), plain.forecast(at(minutes))
+        assert left.orders.mean == usual.orders.mean
+        assert left.orders.variance == pytest.approx(factor * usual.orders.variance)
+
+
 def test_zero_tempering_never_learns_and_half_learns_less() -> None:
-    means = [remaining_orders(20.0, 180.0, 60.0, replace(PRIOR, kappa=kappa)).mean for kappa in (0.0, 0.5, 1.0)]
+    means = [remaining_orders(20.0, 180.0, 60.0, 0.5, replace(PRIOR, kappa=kappa)).mean for kappa in (0.0, 0.5, 1.0)]
     assert means[0] == pytest.approx(180.0)
     assert means[0] < means[1] < means[2] < 180.0 * 3
 

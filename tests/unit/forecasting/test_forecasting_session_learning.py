@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from supplychain.forecasting.exposure_learning import (
     AUDIENCE,
@@ -11,6 +14,7 @@ from supplychain.forecasting.exposure_learning import (
     learn_effects,
     learn_rates,
 )
+from supplychain.forecasting.quantiles import quantiles
 from supplychain.forecasting.session import SessionPrior, remaining_orders
 from supplychain.forecasting.tempering import Checkpoints, Tempering, checkpoint_losses, learn_shape, learn_tempering
 
@@ -96,7 +100,7 @@ def checkpoints(appeal: bool, clumps: bool, seed: int = 5) -> Checkpoints:
     orders = rng.negative_binomial(size, size / (size + minute)) if clumps else rng.poisson(minute)
     sold = np.stack([orders[:, : round(20 * share)].sum(axis=1) for share in shares], axis=1).astype(float)
     rest = orders.sum(axis=1)[:, None] - sold
-    return Checkpoints(mean[:, None] * shares, mean[:, None] * (1 - shares), sold, rest)
+    return Checkpoints(mean[:, None] * shares, mean[:, None] * (1 - shares), sold, rest, (0.1, 0.5, 0.8))
 
 
 def test_surprise_is_learned_from_and_noise_is_not() -> None:
@@ -114,12 +118,45 @@ def test_the_learned_update_is_never_worse_than_the_prior_on_fresh_sessions() ->
         assert np.all(checkpoint_losses(fresh, learned) <= 1.01 * checkpoint_losses(fresh, alone))
 
 
+def test_the_interval_keeps_its_promise_at_every_look_at_fresh_sessions() -> None:
+    learned = learn_tempering(with_wild_endings(5), 2.0)
+    assert [elapsed for elapsed, _ in learned.widths] == [0.1, 0.5, 0.8]
+    fresh = with_wild_endings(6)
+    covered, plain = coverage_at(fresh, learned), coverage_at(fresh, replace(learned, widths=()))
+    assert np.all(np.abs(covered - 0.8) <= 0.03)
+    assert np.abs(covered - 0.8).max() < 0.6 * np.abs(plain - 0.8).max()
+
+
+def with_wild_endings(seed: int) -> Checkpoints:
+    """Sessions whose last fifth sells anything between a third and thrice: no spread of one kind fits all looks."""
+    parts = [checkpoints(appeal=True, clumps=False, seed=100 * seed + part) for part in range(5)]
+    past, rest, sold, left = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("past", "rest", "sold", "remaining")
+    )
+    surge = np.round(left[:, -1] * np.random.default_rng(seed).lognormal(-0.2, 0.7, len(left)))
+    return Checkpoints(past, rest, sold, left - left[:, -1:] + surge[:, None], parts[0].elapsed)
+
+
+def coverage_at(seen: Checkpoints, chosen: Tempering) -> NDArray[np.float64]:
+    mean, variance = chosen.moments(seen.past, seen.rest, seen.sold, seen.elapsed)
+    low, high = quantiles(mean, variance, 0.1), quantiles(mean, variance, 0.9)
+    return np.asarray(((low <= seen.remaining) & (seen.remaining <= high)).mean(axis=0))
+
+
+def test_few_past_sessions_hardly_move_the_width() -> None:
+    seen = checkpoints(appeal=True, clumps=True)
+    few = Checkpoints(seen.past[:8], seen.rest[:8], seen.sold[:8], seen.remaining[:8], seen.elapsed)
+    for _, factor in learn_tempering(few, 2.0).widths:
+        assert 0.3 ** (8 / 48) - 1e-9 <= factor <= 3.0 ** (8 / 48) + 1e-9
+
+
 def test_the_array_form_equals_the_streams_own() -> None:
-    chosen = Tempering(1.7, 0.4, 2.5, 0.3)
-    prior = SessionPrior(1.0, chosen.shape, chosen.kappa, chosen.dispersion, chosen.future_cv)
-    one = remaining_orders(30.0, 50.0, 41.0, prior)
-    mean, variance = chosen.moments(np.array([30.0]), np.array([50.0]), np.array([41.0]))
-    assert (one.mean, one.variance) == pytest.approx((mean[0], variance[0]))
+    chosen = Tempering(1.7, 0.4, 2.5, 0.3, ((0.1, 0.8), (0.5, 1.3), (0.75, 0.9)))
+    prior = SessionPrior(1.0, chosen.shape, chosen.kappa, chosen.dispersion, chosen.future_cv, chosen.widths)
+    for elapsed in (0.0, 0.1, 0.3, 0.5, 0.6, 0.75, 1.0):
+        one = remaining_orders(30.0, 50.0, 41.0, elapsed, prior)
+        mean, variance = chosen.moments(np.array([30.0]), np.array([50.0]), np.array([41.0]), elapsed)
+        assert (one.mean, one.variance) == pytest.approx((mean[0], variance[0]))
 
 
 def test_shape_by_moments_and_nothing_to_learn_from() -> None:
@@ -130,4 +167,4 @@ def test_shape_by_moments_and_nothing_to_learn_from() -> None:
     )
     assert learn_shape(mean, mean) == 200.0
     nothing = np.zeros((0, 2))
-    assert learn_tempering(Checkpoints(nothing, nothing, nothing, nothing), 2.0).kappa == 0.0
+    assert learn_tempering(Checkpoints(nothing, nothing, nothing, nothing, (0.1, 0.5)), 2.0).kappa == 0.0
