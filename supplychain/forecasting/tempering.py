@@ -173,13 +173,14 @@ def _widened(seen: Checkpoints, found: Tempering, floor: Floats) -> Tempering:
     Source
     ------
     Split conformal prediction (Papadopoulos et al. 2002, Lei et al. 2018) with the spread as scale: the promise is kept for
-    ceil((n + 1) * coverage) of n. Orders are whole, so where few are left the interval holds more than it promises or, one piece
-    narrower, less: the narrowest that holds enough is taken.
+    ceil((n + 1) * coverage) of n; half a standard error is added, so that few past sessions make it wide rather than narrow. Orders
+    are whole, so where few are left the interval holds more than it promises or, one piece narrower, less: the narrowest that
+    holds enough is taken.
     """
     if found.kappa == 0.0:
         return found
     rows = len(seen.remaining)
-    enough = min(1.0, np.ceil((rows + 1) * PROMISE) / rows)
+    enough = min(1.0, np.ceil((rows + 1) * PROMISE) / rows + 0.5 * np.sqrt(PROMISE * (1.0 - PROMISE) / rows))
     low, high = np.full(len(seen.elapsed), np.log(NARROWEST)), np.full(len(seen.elapsed), np.log(WIDEST))
 
     def scaled(logs: Floats) -> Tempering:
