@@ -107,6 +107,20 @@ class RoomHistory:
         # its weekdays off the air say when it was scheduled, not what it sells when it is
         return replace(prior, open_weekdays=(1.0,) * 7).predict(days, {**calendar.effects(days), **known})
 
+    def evening(self, prior: FittedPrior, calendar: TradeCalendar, days: Ints) -> Floats:
+        """What a room or host sells on days on which it is on the air as long, and has as many offers, as usual."""
+        on_air = self.hours[prior.key] > 0.0
+        usual, offers = float(self.hours[prior.key][on_air].mean()), float(self.offers[prior.key][on_air].mean())
+        return self.predict(prior, calendar, days, np.full(len(days), usual), np.full(len(days), offers)).mean
+
+    def until(self, day: int) -> RoomHistory:
+        """The history as it was known at the start of a day."""
+        width = max(0, day - self.first_day)
+        kept = [
+            {key: values[:width] for key, values in part.items()} for part in (self.pieces, self.hours, self.offers)
+        ]
+        return RoomHistory(self.first_day, *kept)
+
     def pull(
         self, priors: Mapping[str, FittedPrior], calendar: TradeCalendar, keys: Sequence[str], days: Ints
     ) -> Floats:
@@ -117,8 +131,6 @@ class RoomHistory:
             return np.ones(len(days))
         ratios = []
         for key in known:
-            on_air = self.hours[key] > 0.0
-            usual, offers = float(self.hours[key][on_air].mean()), float(self.offers[key][on_air].mean())
-            told = self.predict(priors[key], calendar, days, np.full(len(days), usual), np.full(len(days), offers))
-            ratios.append(told.mean / usual * hours / pieces)
+            usual = float(self.hours[key][self.hours[key] > 0.0].mean())
+            ratios.append(self.evening(priors[key], calendar, days) / usual * hours / pieces)
         return np.asarray(np.clip(np.mean(ratios, axis=0), 1.0 / FURTHEST_PULL, FURTHEST_PULL))

@@ -51,6 +51,9 @@ class SessionLessons:
         Usual audience by equal parts of a session over the planned one; empty when it was never sampled.
     trust
         How much of an audience over its plan stays.
+    evenings, evening_power
+        Factor on what announced sessions are expected to sell, by session, from what the priors of room and host say of their
+        days; and the share of that word that came true on past evenings.
     sessions, orders
         How much was seen.
     """
@@ -65,6 +68,8 @@ class SessionLessons:
     baskets: Mapping[str, Basket] = field(default_factory=dict)
     audience: tuple[float, ...] = ()
     trust: float = TRUST
+    evenings: Mapping[str, float] = field(default_factory=dict)
+    evening_power: float = 0.0
     sessions: int = 0
     orders: int = 0
 

@@ -96,7 +96,8 @@ class SessionModel:
         chosen = lessons.tempered(category, heard=heard) or usual
         basket = lessons.basket(category) if lessons.sessions else Basket()
         mean = item.basket * basket.size
-        expected = lessons.expected(sku, item.expected_orders, session.host, category, price)
+        usual_evening = lessons.expected(sku, item.expected_orders, session.host, category, price)
+        expected = usual_evening * lessons.evenings.get(session_id, 1.0)
         prior = SessionPrior(
             rate=expected / curve.total if curve.total > 0.0 else 0.0,
             shape=chosen.shape,

@@ -13,6 +13,8 @@ from supplychain.domain.units import DAY, MINUTE, SECOND, floor_to
 from supplychain.forecasting.empty_stretches import empty_stretches
 from supplychain.forecasting.lesson_learning import learn_lessons
 from supplychain.forecasting.session_lessons import Lessons, lessons_from_json
+from supplychain.forecasting.trade_calendar import TradeCalendar
+from supplychain.planning.evenings import known_rooms, with_evenings
 from supplychain.planning.ports import SYSTEM, Compute, Store, Tx, WallClock
 from supplychain.planning.schedule import known_schedule
 
@@ -42,12 +44,20 @@ def learned(tx: Tx) -> tuple[int, Lessons | None]:
 
 
 def learn(
-    store: Store, compute: Compute, wall: WallClock, now: int | None, *, deadline_seconds: float = 300.0
+    store: Store,
+    compute: Compute,
+    calendar: TradeCalendar,
+    wall: WallClock,
+    now: int | None,
+    *,
+    deadline_seconds: float = 300.0,
 ) -> Learned | None:
     """Learn from the sessions that are over and make the lessons active; None when there were too few.
 
     Parameters
     ----------
+    calendar
+        Holidays and campaigns: what announced evenings differ by.
     now
         Business time; None before any.
 
@@ -62,10 +72,12 @@ def learn(
         _, catalogue = tx.versions.network()
         _, tuning = tx.versions.tuning()
         past = _past(tx, now)
+        rooms = known_rooms(tx)
     orders = sum(minute.orders for one in past for minute in one.minutes)
     if len(past) < LEAST_SESSIONS or orders < LEAST_ORDERS:
         return None
     lessons = compute.run(learn_lessons, past, catalogue, tuning.forecast, deadline_seconds=deadline_seconds)
+    lessons = with_evenings(lessons, compute, rooms, past, catalogue, calendar, tuning.forecast, now, deadline_seconds)
     return keep(store, lessons, len(past), now, wall, "learned from past sessions")
 
 

@@ -47,7 +47,7 @@ def slot_rows(
     -------
     list of dict
         `session, host, starts_at, ends_at, planned` (kinds and factor of what is planned for the SKU in it, empty between slots),
-        `mean, q10, q50, q90` of the region, and `by`: "stream" or "prior".
+        `mean, q10, q50, q90` of the region, `by`: "stream" or "prior", and `evening`: the factor that room and host put on this day.
     """
     model = SessionModel(catalogue, tuning, lessons)
     known = {one.session: one for one in forecasts if one.sku == sku and one.ends_at > now}
@@ -62,7 +62,9 @@ def slot_rows(
         rest = parts.get(region) if region is not None else _sum(parts)
         if rest is not None:
             by = "stream" if said else "prior"
-            rows += [{**row, "by": by} for row in _slots(session, sku, planned[1], start, max(start, now), rest)]
+            evening = model.lessons.evenings.get(session.session, 1.0)
+            cut = _slots(session, sku, planned[1], start, max(start, now), rest)
+            rows += [{**row, "by": by, "evening": evening} for row in cut]
     return rows
 
 

@@ -104,7 +104,7 @@ def scheduler(services: Services) -> Scheduler:
     def taught() -> str:
         pool = services.pool()
         try:
-            done = learn(store, pool, services.wall, now())
+            done = learn(store, pool, calendar(settings), services.wall, now())
         except NotFoundError:
             return "no network is active"
         finally:

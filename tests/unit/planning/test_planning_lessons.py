@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from supplychain.compute import InlineCompute
 from supplychain.domain.units import DAY, HOUR, MINUTE
+from supplychain.forecasting.trade_calendar import TradeCalendar
 from supplychain.planning.lessons import LEAST_SESSIONS, learn, learned
 from supplychain.planning.view import load
 from supplychain.storage.engine import Database
@@ -20,6 +21,7 @@ from supplychain.storage.upserts import add_up, put
 from tests.unit.planning.small_trade import CATALOGUE, SESSION, T0, open_trade, wall
 
 NOW = T0 + DAY
+NO_HOLIDAYS = TradeCalendar("")
 NAMES = [f"P{number}" for number in range(1, 7)]
 
 
@@ -58,7 +60,7 @@ def _row(session: str, sku: str, at: int, **counts: int) -> dict[str, Any]:
 
 
 def test_a_night_learns_from_what_was_sold_and_lost(store: SqlStore) -> None:
-    done = learn(store, InlineCompute(), wall, NOW)
+    done = learn(store, InlineCompute(), NO_HOLIDAYS, wall, NOW)
     assert done is not None
     assert done.sessions == len(NAMES)
     with store.read() as tx:
@@ -75,13 +77,15 @@ def test_a_night_learns_from_what_was_sold_and_lost(store: SqlStore) -> None:
 
 
 def test_the_same_night_twice_is_one_version(store: SqlStore) -> None:
-    assert learn(store, InlineCompute(), wall, NOW) == learn(store, InlineCompute(), wall, NOW)
+    assert learn(store, InlineCompute(), NO_HOLIDAYS, wall, NOW) == learn(
+        store, InlineCompute(), NO_HOLIDAYS, wall, NOW
+    )
 
 
 def test_too_little_teaches_nothing(store: SqlStore) -> None:
-    assert learn(store, InlineCompute(), wall, None) is None
+    assert learn(store, InlineCompute(), NO_HOLIDAYS, wall, None) is None
     early = SESSION.ends_at - 42 * DAY + (LEAST_SESSIONS - 2) * 7 * DAY
-    assert learn(store, InlineCompute(), wall, early) is None
+    assert learn(store, InlineCompute(), NO_HOLIDAYS, wall, early) is None
     with store.read() as tx:
         assert learned(tx) == (0, None)
 
@@ -90,7 +94,7 @@ def test_merged_windows_are_no_minutes(store: SqlStore, database: Database) -> N
     later = update(windows).where(windows.c.session.in_(NAMES[:4])).values(bin_start=windows.c.bin_start + 20 * HOUR)
     with database.write() as connection:
         connection.execute(later)
-    assert learn(store, InlineCompute(), wall, NOW) is None, "two sessions are too few"
+    assert learn(store, InlineCompute(), NO_HOLIDAYS, wall, NOW) is None, "two sessions are too few"
 
 
 def test_payment_time_of_accepted_orders_is_known(store: SqlStore) -> None:
