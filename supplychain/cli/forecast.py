@@ -64,12 +64,16 @@ def _show_report(report: dict[str, Any]) -> None:
                 moment(row["starts_at"]),
                 row["planned"],
                 row["by"],
+                f"x{row['evening']:.2f}",
                 *(f"{row[name]:.1f}" for name in ends),
             )
             for row in report["slots"]
         ]
         table(
-            "Gross pieces by slot of the sessions ahead", ("session", "from", "planned", "by", *ends), shown, right=ends
+            "Gross pieces by slot of the sessions ahead",
+            ("session", "from", "planned", "by", "evening", *ends),
+            shown,
+            right=("evening", *ends),
         )
     for parts in (report["components"], report["components_region"], *report["components_rooms"]):
         shown = [(name, f"{values[0]:+.3f}") for name, values in parts.get("effects", {}).items()]
@@ -172,7 +176,7 @@ def models(config: Config = None, data_dir: DataDir = None, json: Json = False) 
             row["version"],
             "active" if row["active"] else "",
             "degraded" if row["degraded"] else "",
-            moment(row["fitted_through"]),
+            moment(row["fitted_through"], "UTC")[:10],
             moment(row["created_wall"]),
         )
         for row in found

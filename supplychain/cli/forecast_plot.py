@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from supplychain.cli.output import moment
-from supplychain.domain.errors import InvalidInputError
+from supplychain.domain.errors import InvalidInputError, NotFoundError
 
 KINDS = {".png", ".svg"}
 
@@ -20,10 +20,14 @@ def draw(report: dict[str, Any], file: Path) -> None:
     ------
     InvalidInputError
         If the file name ends in neither .png nor .svg.
+    NotFoundError
+        If its folder does not exist.
     """
     if file.suffix.lower() not in KINDS:
         detail = f"{file} is neither .png nor .svg"
         raise InvalidInputError(detail, way_out="end the file name in .png or .svg", field="plot")
+    if not file.parent.is_dir():
+        raise NotFoundError(f"there is no folder {file.parent}", way_out="make it, or give another --plot")
     import matplotlib
 
     matplotlib.use("agg")

@@ -84,8 +84,9 @@ def replay(
     With --tuning or --set it is a preview: replay with and without, and compare.
     """
     pace = _pace(speed)
+    tried = changes(tuning, sets)  # a file that cannot be read is said before a long recording is
     source = _source(kind, file, since, until, seed, network)
-    source = replace(source, tuning=parse(changes(tuning, sets), source.tuning))
+    source = replace(source, tuning=parse(tried, source.tuning))
     with tempfile.TemporaryDirectory(prefix="supplychain-replay-") as spare:
         where = data_dir or Path(spare) / "data"
         settings = _settings(settings_of(config, None), where, seed, source.starts_at)

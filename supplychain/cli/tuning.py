@@ -25,7 +25,7 @@ def changes(file: Path | None, sets: list[str] | None) -> dict[str, Any]:
     Raises
     ------
     NotFoundError
-        If the file does not exist.
+        If there is no such file.
     TuningError
         If it is no TOML, or a --set is no section.name=value.
     """
@@ -33,7 +33,7 @@ def changes(file: Path | None, sets: list[str] | None) -> dict[str, Any]:
     if file is not None:
         try:
             found = tomllib.loads(file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError):
             raise NotFoundError(f"there is no file {file}", way_out="config/tuning.toml shows the form") from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
             raise TuningError(f"{file} is no TOML: {fault}", way_out="mend the line named") from None

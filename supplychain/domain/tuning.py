@@ -143,6 +143,7 @@ def _checked(section: str, item: Field[Any], value: object) -> float | bool:
     name = f"{section}.{item.name}"
     kind: object = type(item.default)
     low, high, unit = item.metadata["low"], item.metadata["high"], item.metadata["unit"]
+    of = f" of {unit}" if unit != "1" else ""
     if kind is bool:
         if not isinstance(value, bool):
             detail = f"{name} is {value!r}"
@@ -150,12 +151,12 @@ def _checked(section: str, item: Field[Any], value: object) -> float | bool:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         detail = f"{name} is {value!r}, not a number"
-        raise TuningError(detail, way_out=f"give a number of {unit} between {low} and {high}", field=name)
+        raise TuningError(detail, way_out=f"give a number{of} between {low} and {high}", field=name)
     if kind is int and value != int(value):
         detail = f"{name} is {value!r}, not a whole number"
-        raise TuningError(detail, way_out=f"give a whole number of {unit} between {low} and {high}", field=name)
+        raise TuningError(detail, way_out=f"give a whole number{of} between {low} and {high}", field=name)
     if not low <= value <= high:
-        detail = f"{name} is {value:g}, outside {low:g} to {high:g} {unit}"
+        detail = f"{name} is {value:g}, outside {low:g} to {high:g}{of.removeprefix(' of')}"
         raise TuningError(detail, way_out="stay inside the bounds", field=name)
     return int(value) if kind is int else float(value)
 

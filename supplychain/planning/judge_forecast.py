@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from difflib import get_close_matches
 from typing import Any
 
 from supplychain.domain.errors import InvalidInputError, NotFoundError
@@ -34,11 +35,15 @@ def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[s
     Raises
     ------
     NotFoundError
-        If nothing was learned yet, or nothing is forecast for the SKU and region.
+        If SKU or region are unknown, nothing was learned yet, or nothing is forecast for the SKU and region.
     """
     with store.read() as tx:
         stored = tx.versions.prior()
         _, catalogue = tx.versions.network()
+        for name, known, kind in ((sku, catalogue.skus, "SKU"), (region, catalogue.regions, "region")):
+            if name not in known:
+                near = ", ".join(get_close_matches(name, sorted(known), cutoff=0.5)) or ", ".join(sorted(known)[:10])
+                raise NotFoundError(f"unknown {kind} {name!r}", way_out=f"is one of these meant: {near}?")
         forecasts = tx.learning.shelf([sku])
         past = read_past(tx)
         versions = tx.learning.models()
@@ -51,7 +56,7 @@ def show(store: Store, sku: str, region: str, calendar: TradeCalendar) -> dict[s
         )
     if not forecasts or region not in forecasts[0].regions:
         detail = f"nothing is forecast for {sku} in {region}"
-        way_out = "live-exclusive goods are forecast once a session announces them; `supplychain network show` lists SKUs and regions"
+        way_out = "live-exclusive goods are forecast once a session announces them, others after the next refit"
         raise NotFoundError(detail, way_out=way_out, sku=sku, region=region)
     body, found = decode_model(stored[1]), forecasts[0]
     mine = found.regions[region]

@@ -174,6 +174,9 @@ def synthetic_frame(series: int, days: int, seed: int) -> DailyFrame:
 
 def _online_retail(table: pd.DataFrame) -> DailyFrame:
     """Sales lines of products: no cancellations, corrections, postage or typing errors. The pool is the price band."""
+    missing = {"InvoiceNo", "StockCode", "Quantity", "InvoiceDate", "UnitPrice"} - set(table.columns)
+    if missing:
+        raise ValueError(f"columns missing: {sorted(missing)}")
     code = table["StockCode"].astype(str)
     sale = (
         ~table["InvoiceNo"].astype(str).str.startswith(("C", "A")) & (table["Quantity"] > 0) & (table["UnitPrice"] > 0)

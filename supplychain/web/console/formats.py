@@ -5,7 +5,7 @@ Text comes back unescaped; `tables` escapes it.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -90,6 +90,14 @@ class Formats:
         '11-23 20:00'
         """
         return "–" if at is None else f"{datetime.fromtimestamp(at / SECOND, self.zone):%m-%d %H:%M}"
+
+    def day_of(self, at: int | None) -> str:
+        """Return the business day that a stamp at midnight UTC stands for, which is no moment of any zone.
+
+        >>> Formats("en", "Asia/Shanghai").day_of(1_762_732_800_000)
+        '2025-11-10'
+        """
+        return "–" if at is None else f"{datetime.fromtimestamp(at / SECOND, UTC):%Y-%m-%d}"
 
     def stamp(self, at: int | None) -> str:
         """Return day, time and zone."""

@@ -212,7 +212,7 @@ class _Health:
             (
                 f"{row['version']} ({say('active')})" if row["active"] else row["version"],
                 chip(say("degraded"), "degraded") if row["degraded"] else "",
-                formats.stamp(row["fitted_through"]),
+                formats.day_of(row["fitted_through"]),
                 formats.stamp(row["created_wall"]),
             )
             for row in rows

@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 from supplychain.cli.app import app
 from supplychain.cli.forecast_plot import draw
+from supplychain.domain.errors import SupplyChainError
 from supplychain.storage.engine import Database
 from supplychain.storage.store import SqlStore
 from tests.unit.planning.small_trade import open_trade, tune_to
@@ -71,6 +72,37 @@ def test_from_history_to_a_picture_and_back(folder: Path, tmp_path: Path) -> Non
     for words in (("show", "A", "--region", "CN-ZJ"), ("models",), ("measured",)):
         plain = CliRunner().invoke(app, ["forecast", *words, "--data-dir", str(folder)], catch_exceptions=False)
         assert plain.exit_code == 0
+
+
+def refused(folder: Path, *words: object) -> SupplyChainError:
+    """What a command refuses, with the way out."""
+    command = ["forecast", *(str(word) for word in words), "--data-dir", str(folder)]
+    fault = CliRunner().invoke(app, command).exception
+    assert isinstance(fault, SupplyChainError)
+    return fault
+
+
+def test_what_was_mistyped_is_named_with_a_way_out(folder: Path, tmp_path: Path) -> None:
+    said(folder, "refit")
+    for words, names in (
+        (("show", "AA", "--region", "CN-ZJ"), ("unknown SKU 'AA'", "A")),
+        (("show", "A", "--region", "CN-ZZ"), ("unknown region 'CN-ZZ'", "CN-ZJ")),
+        (("show", "A", "--region", "CN-ZJ", "--plot", tmp_path / "none" / "a.png"), ("no folder", "--plot")),
+        (("backtest", "--tuning", tmp_path), ("there is no file", "tuning.toml")),
+        (("backtest", "--set", "forecast.item_trees=-3"), ("-3, outside 10 to 1000 trees", "bounds")),
+        (("backtest", "--set", "forecast.prior_shape=high"), ("not a number", "give a number between 0.1 and 1000")),
+        (("rollback", 9, "--reason", "why not"), ("no model 9", "models")),
+    ):
+        fault = refused(folder, *words)
+        assert names[0] in str(fault)
+        assert names[1] in (fault.way_out or "")
+
+
+def test_the_last_day_that_was_learned_is_a_day(folder: Path) -> None:
+    said(folder, "refit")
+    shown = CliRunner().invoke(app, ["forecast", "models", "--data-dir", str(folder)], catch_exceptions=False)
+    assert "2025-12-02" in shown.stdout
+    assert "08:00" not in shown.stdout
 
 
 def test_another_picture_than_png_or_svg_is_refused(folder: Path, tmp_path: Path) -> None:
