@@ -68,7 +68,7 @@ def test_a_long_file_is_read_and_faults_are_named(tmp_path: Path) -> None:
     table.drop(columns="day").to_csv(tmp_path / "bad.csv", index=False)
     with pytest.raises(ValueError, match="columns missing"):
         forecast.run(tmp_path / "bad.csv", "long")
-    with pytest.raises(ValueError, match="columns missing.*StockCode"):
+    with pytest.raises(ValueError, match=r"columns missing.*StockCode"):
         forecast.run(tmp_path / "long.csv", "online-retail")
     with pytest.raises(ValueError, match="unknown format"):
         forecast.read(tmp_path / "long.csv", "excel")
