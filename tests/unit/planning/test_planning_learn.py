@@ -123,7 +123,7 @@ def test_a_report_tells_what_a_forecast_rests_on(shelf: SqlStore) -> None:
     assert report["components_region"]["effects"].keys() == {"trend", "weekly"}
     assert report["gaps"] == []
     assert {row["model"] for row in report["backtest"]} == {"shares", "items"}
-    with pytest.raises(NotFoundError, match="nothing is forecast for A in nowhere"):
+    with pytest.raises(NotFoundError, match="unknown region 'nowhere'"):
         judge_forecast.show(shelf, "A", "nowhere", CALENDAR)
 
 
