@@ -6,15 +6,17 @@ the training days, as they would in a careful spreadsheet.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 
-from supplychain.forecasting.frames import DailyFrame, Floats, Ints
+from supplychain.forecasting.closing_days import shut_ahead
+from supplychain.forecasting.frames import DailyFrame, Flags, Floats, Ints
 from supplychain.forecasting.item_record import ItemSettings
 from supplychain.forecasting.items import fit_items, predict_items
 from supplychain.forecasting.prior import prophet_as_it_comes
+from supplychain.forecasting.trade_calendar import TradeCalendar
 
 LEVELS = (0.1, 0.5, 0.9)
 RESIDUAL_DAYS = 112
@@ -27,6 +29,10 @@ class Answer:
     quantiles: Floats
     low: Floats
     high: Floats
+
+    def when(self, opens: Flags) -> Answer:
+        """The same with nothing on the days that are not open."""
+        return Answer(self.quantiles * opens[:, None], self.low * opens, self.high * opens)
 
 
 class Forecaster(Protocol):
@@ -103,6 +109,7 @@ class GlobalItems:
 
     settings: ItemSettings
     name: str = "items"
+    calendar: TradeCalendar = field(default_factory=lambda: TradeCalendar(""))
 
     def answer(self, frame: DailyFrame, rows: Ints, horizon: int, known_from: Ints | None = None) -> Answer:
         """See `Forecaster`. Rows whose history is hidden are left out of training."""
@@ -111,7 +118,9 @@ class GlobalItems:
         known = None if known_from is None else np.maximum(known_from[rows], 0)
         forecast = predict_items(model, frame.rows(rows), range(horizon), known)
         places = [self.settings.levels.index(level) for level in LEVELS]
-        return Answer(forecast.quantiles[..., places], forecast.low, forecast.high)
+        days = frame.first_day + frame.pieces.shape[1] + np.arange(horizon)
+        opens = ~shut_ahead(frame, self.calendar, days)
+        return Answer(forecast.quantiles[..., places], forecast.low, forecast.high).when(opens)
 
 
 def _known(frame: DailyFrame, rows: Ints, known_from: Ints | None) -> Floats:

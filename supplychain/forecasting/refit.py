@@ -16,6 +16,7 @@ import numpy as np
 from supplychain.forecasting.ahead import on_days, taught
 from supplychain.forecasting.backtest import Score, Verdict, judge, rolling_origin
 from supplychain.forecasting.baselines import LEVELS, Answer, Forecaster
+from supplychain.forecasting.closing_days import shut_ahead
 from supplychain.forecasting.frames import DailyFrame, Floats, Ints
 from supplychain.forecasting.item_record import ItemModel, ItemSettings
 from supplychain.forecasting.items import fit_items, predict_items
@@ -151,7 +152,8 @@ class Candidate:
         ahead = outlook(learned.priors, self.calendar, frame, horizon)
         forecast = predict_items(learned.items, frame, range(horizon), known_from, ahead)
         places = [self.items.levels.index(level) for level in LEVELS]
-        return Answer(forecast.quantiles[rows][..., places], forecast.low[rows], forecast.high[rows])
+        opens = ~shut_ahead(frame, self.calendar, frame.first_day + frame.pieces.shape[1] + np.arange(horizon))
+        return Answer(forecast.quantiles[rows][..., places], forecast.low[rows], forecast.high[rows]).when(opens)
 
 
 def compare(

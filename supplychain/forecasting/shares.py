@@ -14,6 +14,7 @@ import numpy as np
 
 from supplychain.domain.forecast import RegionOutlook
 from supplychain.forecasting.baselines import LEVELS, Answer
+from supplychain.forecasting.closing_days import shut_ahead
 from supplychain.forecasting.frames import DailyFrame, Floats, Ints
 from supplychain.forecasting.intervals import shortest_interval
 from supplychain.forecasting.item_fallback import pooled_lumpiness, quantile_grid
@@ -41,7 +42,8 @@ class SharedOut:
         mean, variance = shared_out(frame, priors, self.calendar, np.arange(horizon))
         grid = quantile_grid(mean[rows], variance[rows], LEVELS)
         low, high = interval(mean[rows], variance[rows])
-        return Answer(grid, low, high)
+        opens = ~shut_ahead(frame, self.calendar, frame.first_day + frame.pieces.shape[1] + np.arange(horizon))
+        return Answer(grid, low, high).when(opens)
 
 
 def shared_out(

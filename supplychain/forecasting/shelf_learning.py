@@ -15,6 +15,7 @@ import numpy as np
 from supplychain.domain.forecast import RegionOutlook
 from supplychain.forecasting.backtest import Score, Verdict
 from supplychain.forecasting.baselines import Forecaster
+from supplychain.forecasting.closing_days import shut_ahead
 from supplychain.forecasting.coherence import memberships, reconciled
 from supplychain.forecasting.cold_start import like_others
 from supplychain.forecasting.frames import DailyFrame, Floats, Ints
@@ -98,6 +99,9 @@ def learn_shelf(
     mean, variance, low, high, reasons = _answers(method, model, frame, known_from, calendar, settings)
     said, mean = mean, _coherent(frame, mean, variance, priors, calendar)
     variance, low, high = moved_with(said, mean, variance, low, high)
+    first = frame.first_day + frame.pieces.shape[1]
+    opens = ~shut_ahead(frame, calendar, first + np.arange(settings.ahead_days))
+    mean, variance, low, high = (part * opens for part in (mean, variance, low, high))
     recent = frame.pieces[:, -56:]
     segments = volume_segments(recent.mean(axis=1), (recent > 0.0).mean(axis=1))
     outlooks: dict[str, dict[str, RegionOutlook]] = {}
@@ -107,7 +111,7 @@ def learn_shelf(
         parts = (mean[row], variance[row], low[row], high[row])
         outlooks.setdefault(sku, {})[region] = outlook_of(parts, segments[row], degraded)
     outlooks.update(like_others(outlooks, goods))
-    return Learned(frame.first_day + frame.pieces.shape[1], method, outlooks, model, verdict, tuple(scores))
+    return Learned(first, method, outlooks, model, verdict, tuple(scores))
 
 
 def _other(champion: str) -> str:

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from supplychain.forecasting.frames import Floats, Ints
+from supplychain.forecasting.frames import Flags, Floats, Ints
 
 EPOCH = datetime.date(1970, 1, 1)
 SPRING_FESTIVAL = "spring-festival"
@@ -107,13 +107,22 @@ class TradeCalendar:
     Parameters
     ----------
     country
-        ISO 3166 code, or "" for no holidays.
+        ISO 3166 code, with its part where holidays differ ("GB-ENG"), or "" for no holidays.
     campaigns
         See `Campaign`.
+
+    Raises
+    ------
+    ValueError
+        When no holidays are known of the country or its part.
     """
 
     country: str = "CN"
     campaigns: tuple[Campaign, ...] = field(default_factory=tuple)
+
+    def __post_init__(self) -> None:
+        if self.country not in {"", "CN"}:
+            _book(self.country, EPOCH.year)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -154,6 +163,13 @@ class TradeCalendar:
                     out[f"peak:{campaign.name}"][wanted == campaign.peak_day(year)] = 1.0
         return out
 
+    def holidays(self, days: Ints) -> Flags:
+        """Whether each day is a public holiday by name; the weekend beside one is none."""
+        wanted = np.asarray(days, dtype=np.int64)
+        years = sorted({date_of(int(day)).year for day in wanted}) if self.country else []
+        named = [day for year in years for day in _book(self.country, year)[1]]
+        return np.asarray(np.isin(wanted, named))
+
     def provisional_years(self, days: Ints) -> tuple[int, ...]:
         """Years among the days for which China's shifted workdays are not known yet."""
         if self.country != "CN":
@@ -192,7 +208,11 @@ def _book(country: str, year: int) -> tuple[tuple[int, int], dict[int, str], fro
 
     # Chinese names tell the eve from the festival; other countries keep their default language.
     language = "zh_CN" if country == "CN" else None
-    book = holidays.country_holidays(country, years=year, language=language)
+    state, _, part = country.partition("-")
+    try:
+        book = holidays.country_holidays(state, subdiv=part or None, years=year, language=language)
+    except NotImplementedError:
+        raise ValueError(f"no holidays are known of {country!r}") from None
     names = {day_number(date): str(name) for date, name in book.items() if date.year == year}
     first, last = day_number(datetime.date(year, 1, 1)), day_number(datetime.date(year, 12, 31))
     weekend = (day for day in range(first, last + 1) if date_of(day).weekday() >= 5 and day not in names)

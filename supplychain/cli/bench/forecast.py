@@ -29,8 +29,10 @@ from supplychain.forecasting.item_record import ItemSettings
 from supplychain.forecasting.items import fit_items, predict_items
 from supplychain.forecasting.losses import coverage, wape, weighted_quantile_loss
 from supplychain.forecasting.prior import prophet_as_it_comes
+from supplychain.forecasting.trade_calendar import TradeCalendar
 
 LARGEST_LINE = 10_000  # pieces; above it a line of the shop is a typing error that is cancelled minutes later
+COUNTRIES = {"online-retail": "GB-ENG"}  # whose holidays the trade's calendar names, as an operator would
 Row = dict[str, Any]
 Progress = Callable[[float], None]
 
@@ -80,7 +82,7 @@ def run(
     """
     frame = read(data, form)
     rows = _largest(frame, series)
-    chosen = _chosen(models, settings or ItemSettings(horizon=horizon))
+    chosen = _chosen(models, settings or ItemSettings(horizon=horizon), COUNTRIES.get(form, ""))
     every = _origins(frame, horizon, origins)
     result = rolling_origin(frame, rows, every, horizon, chosen, time.perf_counter, known_days, progress)
     scores = [asdict(score) for score in result.scores()]
@@ -221,9 +223,9 @@ def _origins(frame: DailyFrame, horizon: int, count: int) -> list[int]:
     return origins
 
 
-def _chosen(models: Sequence[str], settings: ItemSettings) -> list[Forecaster]:
+def _chosen(models: Sequence[str], settings: ItemSettings, country: str) -> list[Forecaster]:
     known: list[Forecaster] = [
-        GlobalItems(settings),
+        GlobalItems(settings, calendar=TradeCalendar(country)),
         ProphetAlone(),
         SeasonalNaive(),
         WindowAverage(),
