@@ -49,7 +49,7 @@ def table(
 ) -> None:
     """Print a table; the columns of `right` are numbers, those of `wide` are sentences and wrap, the others never do."""
     numbers, sentences = set(right), set(wide)
-    found = Table(title=title, title_justify="left", header_style="bold", box=None, pad_edge=False)
+    found = Table(header_style="bold", box=None, pad_edge=False)
     for column in columns:
         found.add_column(
             column, justify="right" if column in numbers else "left", overflow="fold", no_wrap=column not in sentences
@@ -58,18 +58,25 @@ def table(
     for row in rows:
         found.add_row(*("" if cell is None else str(cell) for cell in row))
         empty = False
-    screen.print(found)
+    _headed(title, found)
     if empty:
         screen.print("[dim]nothing to show[/]")
 
 
 def pairs(title: str, values: Mapping[str, Any]) -> None:
     """Print names and values, one below the other."""
-    found = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    found = Table(show_header=False, box=None, pad_edge=False)
     found.add_column(style="dim")
     found.add_column()
     for name, value in values.items():
         found.add_row(name, "" if value is None else str(value))
+    _headed(title, found)
+
+
+def _headed(title: str, found: Table) -> None:
+    """Print a table under its title; a title of the table itself would be broken at the width of a narrow one."""
+    if title:
+        screen.print(f"[italic]{title}[/]")
     screen.print(found)
 
 

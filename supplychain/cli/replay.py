@@ -24,7 +24,7 @@ from supplychain.cli.setup import prepare, read_network
 from supplychain.cli.tuning import Sets, changes
 from supplychain.domain.errors import InvalidInputError, NotFoundError, UnavailableError
 from supplychain.domain.network import Catalogue
-from supplychain.domain.tuning import Tuning, parse
+from supplychain.domain.tuning import Tuning, difference, parse
 from supplychain.domain.units import MINUTE, SECOND, parse_iso
 from supplychain.messages.step import Step
 from supplychain.planning.judge_sessions import session_scores
@@ -37,6 +37,7 @@ from supplychain.processes.config_files import config_file
 from supplychain.processes.parent import Parent
 from supplychain.settings import Settings
 
+_MOVED = ("spikes", "forecasts", "plans", "plan_lines", "orders_released", "orders_short", "allocations_released")
 _ROLES = ("broker", "streams", "plan", "dispatch", "jobs", "web", "partner")
 
 
@@ -81,32 +82,54 @@ def replay(
 ) -> None:
     """Replay a recording through streams, planning, suppliers and warehouses: print the accounting and how true session forecasts came.
 
-    With --tuning or --set it is a preview: replay with and without, and compare.
+    With --tuning or --set it is a preview: the recording is played as it is and with the change, and the two are compared.
     """
     pace = _pace(speed)
     tried = changes(tuning, sets)  # a file that cannot be read is said before a long recording is
     source = _source(kind, file, since, until, seed, network)
-    source = replace(source, tuning=parse(tried, source.tuning))
+    tuning_tried = parse(tried, source.tuning)
+    changed = difference(source.tuning, tuning_tried)
+    before: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="supplychain-replay-") as spare:
+        base = settings_of(config, None)
         where = data_dir or Path(spare) / "data"
-        settings = _settings(settings_of(config, None), where, seed, source.starts_at)
         try:
-            summary = _run(source, settings, pace, quiet=json)
+            if changed:
+                plain = _settings(base, Path(spare) / "as-it-is", seed, source.starts_at)
+                before = _run(source, plain, pace, quiet=json)
+                source = _source(kind, file, since, until, seed, network)
+            settings = _settings(base, where, seed, source.starts_at)
+            summary = _run(replace(source, tuning=tuning_tried), settings, pace, quiet=json)
         except UnavailableError as fault:
             if data_dir is None:
                 fault.way_out = "replay again with --data-dir DIR, and see the logs in it"
             raise
     summary = {"file": file.name, "format": kind.value, **summary}
+    if changed:
+        told = [{"name": name, "old": old, "new": new} for name, old, new in changed]
+        summary = {**summary, "changes": told, "before": before}
     if json:
         show_json(summary)
     else:
-        pairs(
-            "\n[bold]Replay[/]", {name: value for name, value in summary.items() if not isinstance(value, dict | list)}
-        )
-        for name in ("excluded_by_reason", "dead_letters_by_reason", "spike_to_plan_seconds"):
-            pairs(name, summary[name])
-        rows = [tuple(f"{v:.3f}" if isinstance(v, float) else v for v in row.values()) for row in summary["sessions"]]
-        table("Forecasts of the rest of sessions, by time elapsed", list((summary["sessions"] or [{}])[0]), rows)
+        _show(summary)
+
+
+def _show(summary: dict[str, Any]) -> None:
+    pairs("\n[bold]Replay[/]", {name: value for name, value in summary.items() if not isinstance(value, dict | list)})
+    for name in ("excluded_by_reason", "dead_letters_by_reason", "spike_to_plan_seconds"):
+        pairs(name, summary[name])
+    names = list((summary["sessions"] or [{}])[0])
+    table("Forecasts of the rest of sessions, by time elapsed", names, [_cells(row) for row in summary["sessions"]])
+    if "before" not in summary:
+        return
+    before = summary["before"]
+    table("Changes", ("name", "now", "then"), [(row["name"], row["old"], row["new"]) for row in summary["changes"]])
+    table("What the change moves", ("", "now", "then"), [(name, before[name], summary[name]) for name in _MOVED])
+    table("Forecasts of the rest of sessions without the change", names, [_cells(row) for row in before["sessions"]])
+
+
+def _cells(row: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(f"{value:.3f}" if isinstance(value, float) else value for value in row.values())
 
 
 def _pace(speed: str) -> float | None:

@@ -54,3 +54,14 @@ def test_a_kept_evening_is_replayed_with_every_event_in_one_bucket(tmp_path: Pat
     assert replayed["plans"] > 0
     assert [row["elapsed"] for row in replayed["sessions"]] == [0.1, 0.25, 0.5, 0.75]
     assert all(row["wql"] > 0.0 and 0.0 < row["coverage80"] <= 1.0 for row in replayed["sessions"])
+    assert "before" not in replayed
+
+
+def test_a_change_is_tried_on_a_kept_evening_beside_the_evening_as_it_was(tmp_path: Path) -> None:
+    _run("simulate", tmp_path / "evening.jsonl", "--seed", 11, "--scale", 0.1)
+    replayed = _run("replay", tmp_path / "evening.jsonl", "--set", "forecast.tempering=0.0")
+    assert replayed["changes"] == [{"name": "forecast.tempering", "old": 0.6, "new": 0.0}]
+    before = replayed["before"]
+    _books_close(before)
+    assert before["events_in"] == replayed["events_in"]
+    assert before["sessions"] != replayed["sessions"]

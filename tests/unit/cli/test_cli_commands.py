@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from supplychain import __version__
 from supplychain.cli import main
 from supplychain.cli.app import app
+from supplychain.cli.output import pairs, table
 from supplychain.storage.engine import Database
 from supplychain.storage.store import SqlStore
 from tests.unit.planning.small_trade import T0, add_plan, line_of, move_of, open_trade
@@ -272,3 +273,11 @@ def test_a_mistyped_folder_is_no_new_service(tmp_path: Path, run: Run) -> None:
     assert (said.code, said.out) == (4, "")
     assert f"there is no data in {wrong}" in said.err
     assert not wrong.exists()
+
+
+def test_the_title_of_a_narrow_table_stays_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    pairs("a title of several words", {"x": 1})
+    table("another title of several words", ("y",), [(2,)])
+    told = capsys.readouterr().out
+    assert "a title of several words\n" in told
+    assert "another title of several words\n" in told
