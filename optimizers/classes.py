@@ -26,11 +26,28 @@ def find_ways(lay: Tables, item: int, work: Scratch) -> None:
 
 @kernel
 def weigh_lines(lay: Tables, item: int, rates: Rates, work: Scratch) -> float:
-    """Gain of serving each line from the hub; returns the cost of the item when the hub serves none."""
-    first, past = lay.start[at.LINE_START, item], lay.start[at.LINE_START, item + 1]
-    fixed = lay.item_money[at.ITEM_CONSTANT, item] + _weigh_lots(lay, item, rates, work)
+    """Gain of serving each line from the hub at the prices of lots in `rates`; returns the cost of the item when the hub serves none."""
+    lots = lay.start[at.LOT_START, item]
+    for j in range(lots, lay.start[at.LOT_START, item + 1]):
+        work.lot_price[j - lots] = rates.lot[j]
+    _weigh_lots(lay, item, work)
     _price_hub_ways(lay, item, work)
-    _price_lots(lay, item, rates, work)
+    return float(reprice_lots(lay, item, rates, work))
+
+
+@kernel
+def reprice_lots(lay: Tables, item: int, rates: Rates, work: Scratch) -> float:
+    """The same at the prices of lots in `work.lot_price`; ways and what leaving a lot costs are known."""
+    first, past, lots = (
+        lay.start[at.LINE_START, item],
+        lay.start[at.LINE_START, item + 1],
+        lay.start[at.LOT_START, item],
+    )
+    fixed = lay.item_money[at.ITEM_CONSTANT, item]
+    for j in range(lots, lay.start[at.LOT_START, item + 1]):
+        if lay.lot[at.LOT_HUB, j] == 0:
+            fixed += lay.lot[at.LOT_PIECES, j] * (work.lot_base[j - lots] - work.lot_price[j - lots])
+    _price_lots(lay, item, work)
     cap1, cap2, cap, pieces = lay.line[at.LINE_CAP1], lay.line[at.LINE_CAP2], rates.cap, lay.line[at.LINE_PIECES]
     short, value, alt = lay.line_money[at.LINE_SHORT], work.line_money[at.W_LINE_VALUE], work.line_money[at.W_LINE_ALT]
     gain, way, extra = work.line_money[at.W_LINE_GAIN], work.line_money[at.W_LINE_HUB], -rates.service[item]
@@ -48,9 +65,9 @@ def weigh_lines(lay: Tables, item: int, rates: Rates, work: Scratch) -> float:
 
 
 @inlined
-def _weigh_lots(lay: Tables, item: int, rates: Rates, work: Scratch) -> float:
-    """What leaving each lot where it is costs; returns the sum over lots elsewhere at their prices."""
-    fixed, lots = 0.0, lay.start[at.LOT_START, item]
+def _weigh_lots(lay: Tables, item: int, work: Scratch) -> None:
+    """What leaving each lot where it is costs."""
+    lots = lay.start[at.LOT_START, item]
     for j in range(lots, lay.start[at.LOT_START, item + 1]):
         base, until = -lay.item_money[at.ITEM_SALVAGE, item], lay.periods
         if lay.lot[at.LOT_EXPIRES, j] < lay.periods - 1:
@@ -58,13 +75,10 @@ def _weigh_lots(lay: Tables, item: int, rates: Rates, work: Scratch) -> float:
         w, came = lay.lot[at.LOT_WAREHOUSE, j], lay.lot[at.LOT_PERIOD, j]
         base += work.held[w, max(until, came)] - work.held[w, came]
         work.lot_base[j - lots] = base
-        if lay.lot[at.LOT_HUB, j] == 0:
-            fixed += lay.lot[at.LOT_PIECES, j] * (base - rates.lot[j])
-    return fixed
 
 
 @kernel
-def _price_lots(lay: Tables, item: int, rates: Rates, work: Scratch) -> None:
+def _price_lots(lay: Tables, item: int, work: Scratch) -> None:
     """Cheapest lot elsewhere for each line, at the prices of the lots."""
     first, past = lay.start[at.LINE_START, item], lay.start[at.LINE_START, item + 1]
     alt, chosen = work.line_money[at.W_LINE_ALT], work.line[at.W_LINE_LOT]
@@ -73,13 +87,16 @@ def _price_lots(lay: Tables, item: int, rates: Rates, work: Scratch) -> None:
     opens, due, last = lay.line[at.LINE_OPENS], lay.line[at.LINE_DUE], lay.line[at.LINE_LAST]
     gate, like, channel = lay.line[at.LINE_DOOR], lay.line[at.LINE_LIKE], lay.line[at.LINE_CHANNEL]
     late, ends, lifts = lay.line_money[at.LINE_LATE], lay.net.ends, lay.item[at.ITEM_LIFTS, item]
-    lots = lay.start[at.LOT_START, item]
+    lots, release = lay.start[at.LOT_START, item], lay.line[at.LINE_FIRST]
     for j in range(lots, lay.start[at.LOT_START, item + 1]):
         if lay.lot[at.LOT_HUB, j] == 1:
             continue
-        pool, came, base = lay.lot[at.LOT_POOL, j], lay.lot[at.LOT_PERIOD, j], rates.lot[j] - work.lot_base[j - lots]
-        door = work.door[lay.lot[at.LOT_SLOT, j]]
-        way = INFINITE
+        pool, came, base = (
+            lay.lot[at.LOT_POOL, j],
+            lay.lot[at.LOT_PERIOD, j],
+            work.lot_price[j - lots] - work.lot_base[j - lots],
+        )
+        door, until, way = work.door[lay.lot[at.LOT_SLOT, j]], lay.lot[at.LOT_EXPIRES, j], INFINITE
         for k in range(first, past):
             if like[k] == 0:
                 way = INFINITE
@@ -89,7 +106,7 @@ def _price_lots(lay: Tables, item: int, rates: Rates, work: Scratch) -> None:
                         if a > due[k]:
                             c += late[k] * (ends[a] - ends[due[k]])
                         way = min(way, c)
-            if way < INFINITE and way + base < alt[k - first]:
+            if way < INFINITE and release[k] <= until and way + base < alt[k - first]:
                 alt[k - first], chosen[k - first] = way + base, j
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from optimizers import positions as at
 from optimizers.classes import count_sold, find_ways, price_backlog, useful_pieces, weigh_lines
-from optimizers.item_program import run_program
 from optimizers.kernel import inlined, kernel
 from optimizers.layout import Tables
 from optimizers.milp import Floats
 from optimizers.posting import Book, Ledgers, Rows, reserve
 from optimizers.routes import INFINITE, Rates, best_arrival, departures, fill_costs, way_cost
 from optimizers.scratch import Scratch
-from optimizers.shipping import add_row, leftover, pinned, refresh, ship, shut_full_lanes
+from optimizers.shipping import add_row, leftover, pinned, refresh, ship, ship_to, shut_full_lanes
 from optimizers.solution import Ints
+from optimizers.trials import choose_orders, order
 
 TRIES = 12
 """Rows and ways tried for one demand line at most."""
@@ -50,16 +50,24 @@ def plan_item(
     book.item[at.B_START, item] = book.next[0]
     _open_lots(lay, item, led, rows)
     cost = lay.item_money[at.ITEM_CONSTANT, item] + pinned(lay, item, led, rows, book)
-    cost += _serve_lines(lay, item, rates, led, work, rows, book, True)
     _want_the_rest(lay, item, work, rows)
     _highest(lay, item, closed, led, work)
-    for attempt in range(10):
-        run_program(lay, item, rates, work)
-        if not _too_close(lay, item, work, attempt == 9):
-            break
+    lots = rows.number[0]
+    at_once = choose_orders(lay, item, rates, led, work, rows)
+    if not at_once:
+        rows.number[0] = lots
+        cost += _serve_lines(lay, item, rates, led, work, rows, book, True)
+        _stand_alone(lay, item, work, rows)
+        order(lay, item, rates, led, work)
     cost += _buy(lay, item, led, work, book)
     _open_orders(lay, item, led, work, rows)
-    cost += _serve_from_hub(lay, item, led, work, rows, book)
+    if at_once:
+        for r in range(lots):
+            if rows.row[at.R_LOT, r] >= 0:
+                book.worth[rows.row[at.R_LOT, r]] = work.allot.worth[r]
+        cost += _serve_allotted(lay, item, led, work, rows, book)
+    else:
+        cost += _serve_from_hub(lay, item, led, work, rows, book)
     cost += _serve_lines(lay, item, rates, led, work, rows, book, False)
     cost += leftover(lay, item, led, rows, book)
     cost += _unserved(lay, item, rows)
@@ -88,53 +96,16 @@ def _highest(lay: Tables, item: int, closed: Ints, led: Ledgers, work: Scratch) 
 
 
 @inlined
-def _too_close(lay: Tables, item: int, work: Scratch, drop: bool) -> bool:
-    """Whether orders of one offer break its spacing; the smaller ones are barred from the next run, or dropped now."""
-    first, last = lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]
-    clash = False
-    for c in range(first, last):
-        if work.cand[at.W_ORDER, c - first] == 0:
-            continue
-        same = 1
-        for d in range(first, last):
-            alike = d != c and lay.cand[at.CAND_OFFER, d] == lay.cand[at.CAND_OFFER, c]
-            if not alike or work.cand[at.W_ORDER, d - first] == 0:
-                continue
-            bigger = work.cand[at.W_ORDER, d - first] > work.cand[at.W_ORDER, c - first]
-            if not bigger and (work.cand[at.W_ORDER, d - first] < work.cand[at.W_ORDER, c - first] or d > c):
-                continue
-            here, there = lay.cand[at.CAND_PERIOD, c], lay.cand[at.CAND_PERIOD, d]
-            same += lay.net.day[there] == lay.net.day[here]
-            near = abs(lay.net.moment[here] - lay.net.moment[there]) < lay.gap[lay.cand[at.CAND_OFFER, c]]
-            if near or same > lay.cand[at.CAND_LIMIT, c]:
-                clash = True
-                work.cand[at.W_HIGH, c - first] = 0
-                if drop:
-                    work.cand[at.W_ORDER, c - first] = 0
-                    break
-    return clash
-
-
-@inlined
 def _buy(lay: Tables, item: int, led: Ledgers, work: Scratch, book: Book) -> float:
-    """Post the orders; one that no longer fits a capacity shared with the item's own other orders shrinks or goes."""
+    """Post the orders."""
     cost = 0.0
     for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
-        n = c - lay.start[at.CAND_START, item]
-        q, cell = work.cand[at.W_ORDER, n], lay.cand[at.CAND_CELL, c]
-        if q > 0 and cell >= 0:
-            if led.group[at.USED_GROUP_PRICE, cell] == INFINITE and lay.cand[at.CAND_USAGE, c] > 0:
-                left = int(max(led.group[at.USED_GROUP_LIMIT, cell] - led.group[at.USED_GROUP, cell], 0.0)) // int(
-                    lay.cand[at.CAND_USAGE, c]
-                )
-                if q > left:
-                    q = left // int(lay.cand[at.CAND_STEP, c]) * int(lay.cand[at.CAND_STEP, c])
-                    q = 0 if q < lay.cand[at.CAND_LOW, c] else q
-            led.group[at.USED_GROUP, cell] += q * lay.cand[at.CAND_USAGE, c]
-        work.cand[at.W_ORDER, n] = q
+        q, cell = work.cand[at.W_ORDER, c - lay.start[at.CAND_START, item]], lay.cand[at.CAND_CELL, c]
         book.placed[c] = q
         cost += lay.item_money[at.ITEM_CHANGE, item] * abs(q - lay.cand[at.CAND_PUBLISHED, c])
         if q > 0:
+            if cell >= 0:
+                led.group[at.USED_GROUP, cell] += q * lay.cand[at.CAND_USAGE, c]
             cost += q * lay.cand_money[at.CAND_UNIT, c] + lay.cand_money[at.CAND_ORDER, c]
             led.deal[at.USED_DEAL, lay.cand[at.CAND_DEAL, c]] += q * lay.cand_money[at.CAND_UNIT, c]
             led.deals[at.USED_DEALS, lay.cand[at.CAND_DEAL, c]] += 1
@@ -143,12 +114,10 @@ def _buy(lay: Tables, item: int, led: Ledgers, work: Scratch, book: Book) -> flo
 
 @inlined
 def _want_the_rest(lay: Tables, item: int, work: Scratch, rows: Rows) -> None:
-    """What stock elsewhere leaves open is what the program may serve; what pins left of the hub's lots is its supply."""
+    """What is open is what the program may serve; what pins left of the hub's lots is its supply."""
     first = lay.start[at.LINE_START, item]
     for k in range(first, lay.start[at.LINE_START, item + 1]):
-        i = k - first
-        work.line[at.W_WANT, i] = rows.open[i]
-        work.line_money[at.W_LINE_GAIN, i] = work.line_money[at.W_LINE_VALUE, i] - work.line_money[at.W_LINE_HUB, i]
+        work.line[at.W_WANT, k - first] = rows.open[k - first]
     for t in range(lay.periods):
         work.time[at.W_SUPPLY, t] = 0
     for r in range(rows.number[0]):
@@ -157,9 +126,31 @@ def _want_the_rest(lay: Tables, item: int, work: Scratch, rows: Rows) -> None:
 
 
 @inlined
+def _stand_alone(lay: Tables, item: int, work: Scratch, rows: Rows) -> None:
+    """Once stock elsewhere is dealt out, the hub alone may serve what is open."""
+    _want_the_rest(lay, item, work, rows)
+    for i in range(lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]):
+        work.line_money[at.W_LINE_GAIN, i] = work.line_money[at.W_LINE_VALUE, i] - work.line_money[at.W_LINE_HUB, i]
+
+
+@kernel
+def _serve_allotted(lay: Tables, item: int, led: Ledgers, work: Scratch, rows: Rows, book: Book) -> float:
+    """Send what was dealt out, earliest class first."""
+    cost, first, own = 0.0, lay.start[at.LINE_START, item], work.allot
+    for n in range(lay.start[at.LINE_START, item + 1] - first - 1, -1, -1):
+        i = work.line[at.W_RANK, n]
+        for r in range(rows.number[0]):
+            if own.flow[r, i] > 0:
+                sent, paid = ship_to(lay, item, first + i, r, own.arrival[i, r], own.flow[r, i], led, work, rows, book)
+                cost += paid
+                rows.open[i] -= sent
+    return cost
+
+
+@inlined
 def _open_lots(lay: Tables, item: int, led: Ledgers, rows: Rows) -> None:
     """Supply rows of the lots, by expiry and arrival."""
-    rows.number[0] = 0
+    rows.number[0], rows.first_lot[0] = 0, lay.start[at.LOT_START, item]
     for j in range(lay.start[at.LOT_START, item], lay.start[at.LOT_START, item + 1]):
         w, came, pieces = lay.lot[at.LOT_WAREHOUSE, j], lay.lot[at.LOT_PERIOD, j], lay.lot[at.LOT_PIECES, j]
         pool, ends, at_hub = lay.lot[at.LOT_POOL, j], lay.lot[at.LOT_EXPIRES, j], lay.lot[at.LOT_HUB, j]

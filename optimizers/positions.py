@@ -107,6 +107,7 @@ W_ORDER: Final = 0
 W_HIGH: Final = 1
 W_KEPT: Final = 2
 W_KEPT_TOO: Final = 3
+W_BEST: Final = 4
 
 W_SUPPLY: Final = 0
 W_FLOOR: Final = 1

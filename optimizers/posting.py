@@ -33,7 +33,8 @@ class Book(NamedTuple):
     """Decisions of a plan.
 
     placed : pieces per candidate. item (2, N) : flow rows of item i are start to start + count. row (5, rows) : lane (-1-w
-    for scrap at warehouse w), period, pieces, demand line (-1 for a move), pool. cost (N,). next (lists, 2) : first free row
+    for scrap at warehouse w), period, pieces, demand line (-1 for a move), pool. cost (N,). worth (lots,) : what one more piece of a lot would have
+    saved when its item was planned last. next (lists, 2) : first free row
     of each list of items planned side by side, and the end of its rows; kernels get one list's (2,).
     """
 
@@ -41,19 +42,21 @@ class Book(NamedTuple):
     item: Ints
     row: Shorts
     cost: Floats
+    worth: Floats
     next: Ints
 
 
 class Rows(NamedTuple):
     """Supply rows of the item in hand.
 
-    row (8, n) : warehouse, period, pieces left, pool, last delivery, at hub, lot, slot of its ways. open : open pieces per line.
+    row (8, n) : warehouse, period, pieces left, pool, last delivery, at hub, lot, slot of its ways. open : open pieces per line. first_lot : number of the item's first lot.
     """
 
     row: Ints
     open: Ints
     region: Floats
     number: Ints
+    first_lot: Ints
 
 
 @inlined

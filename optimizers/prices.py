@@ -34,6 +34,8 @@ MANY_ITEMS, SAMPLE, SAMPLE_SWEEPS = 4_000, 800, 12
 """From how many items on a sample finds the first prices, its size, and its sweeps."""
 FIRST_SHARE, LESS_SHARE, LEAST_SHARE = 0.4, 0.97, 0.03
 """Share of the distance from bound to plan that prices of stock elsewhere should gain, its factor by sweep, and its least."""
+KNOWN = 0.5
+"""Weight of what a piece of stock elsewhere is worth in the plan in its next price."""
 FEW, LEAST_FEW = 8, 1_000
 """One item in so many, but no fewer than the second, is planned again after a plan: the worst; the others hardly gain."""
 WORST, LEAST_WORST = 50, 200
@@ -144,6 +146,14 @@ def lot_prices(state: Coordination, before: Rates, use: Use, over: Floats) -> Fl
     return np.asarray(np.clip(before.lot + length[owner] * slope, 0.0, state.limits.most.lot))
 
 
+def learn_worth(state: Coordination) -> None:
+    """Next prices of stock elsewhere: half of what one more piece would have saved in the plan just made."""
+    if state.lay.lot_hub.all():
+        return
+    worth = np.where(state.lay.lot_hub == 0, state.book.worth, 0.0)
+    state.rates = state.rates._replace(lot=(1.0 - KNOWN) * state.rates.lot + KNOWN * worth)
+
+
 def sample_prices(state: Coordination) -> None:
     """First prices from every k-th item: its share of each limit is its share of the use at prices of zero."""
     items = len(state.lay.hub)
@@ -193,6 +203,7 @@ def run(state: Coordination) -> StopReason:
         if last or rounds in FIRST_PLANS or rounds % PLAN_EVERY == 0:
             plan_round(state, state.best_rates)
             state.note()
+            learn_worth(state)
             if rounds > 1 and state.gap > state.params.gap:
                 improve(state)
         stop = finished(state)

@@ -56,7 +56,7 @@ def empty_book(lay: Layout, lists: int = 1) -> Book:
     rows, items = 3 * len(lay.line_pieces) + 4 * len(lay.hub) + 4 * lists * most_rows(lay), len(lay.hub)
     return Book(
         np.zeros(len(lay.cand_mode), dtype=np.int64), np.zeros((2, items), dtype=np.int64),
-        np.zeros((5, rows), dtype=np.int32), np.zeros(items), _pages(0, rows, lists),
+        np.zeros((5, rows), dtype=np.int32), np.zeros(items), np.zeros(len(lay.lot_pieces)), _pages(0, rows, lists),
     )  # fmt: skip
 
 
@@ -84,7 +84,7 @@ def supply_rows(lay: Layout) -> Rows:
     count = (lots + cands) * (pins + 1) + pins + 2
     lines = int(np.diff(lay.line_start).max(initial=0)) + 1
     numbers = np.zeros((8, count), dtype=np.int64), np.zeros(lines, dtype=np.int64)
-    return Rows(*numbers, np.zeros(2 * lay.regions), np.zeros(1, dtype=np.int64))
+    return Rows(*numbers, np.zeros(2 * lay.regions), *np.zeros((2, 1), dtype=np.int64))
 
 
 def make_room(book: Book, spare: int) -> Book:

@@ -15,6 +15,29 @@ from optimizers.solution import Ints
 Choices = npt.NDArray[np.int32]
 
 
+MOST_ROWS = 48
+"""Supply rows of an item that are dealt out all at once; an item with more is dealt out line by line."""
+
+
+class Allotment(NamedTuple):
+    """Supply rows against demand lines of the item in hand; the row after the last stands for nobody (see `allotment`).
+
+    cost, arrival (lines, rows) : of a piece of the row for the line. flow (rows, lines) : pieces. idle (rows,) : pieces nobody
+    takes. leave (rows,) : what a piece that stays is worth. worth (rows,) : what one more piece would save. arc, via (rows, rows) : cheapest line to hand on. label, parent (rows,).
+    """
+
+    cost: Floats
+    arrival: Ints
+    flow: Ints
+    idle: Ints
+    leave: Floats
+    worth: Floats
+    arc: Floats
+    via: Ints
+    label: Floats
+    parent: Ints
+
+
 class Scratch(NamedTuple):
     """Arrays named after what the kernels keep in them; sizes are maxima over all items.
 
@@ -40,6 +63,7 @@ class Scratch(NamedTuple):
     line_money: Floats
     cand: Ints
     lot_base: Floats
+    lot_price: Floats
     time: Ints
     time_money: Floats
     value: Floats
@@ -47,6 +71,7 @@ class Scratch(NamedTuple):
     queue: Ints
     choice: Choices
     stage: Ints
+    allot: Allotment
 
 
 def scratch_for(lay: Layout) -> Scratch:
@@ -67,9 +92,23 @@ def scratch_for(lay: Layout) -> Scratch:
         label=np.zeros((slots, places, periods)), step=ints(slots, places, periods),
         door=np.zeros((slots, doors, periods)), knock=ints(slots, doors, periods), leave=ints(places, periods),
         depart=ints(doors, periods), fresh=ints(slots), stamp=np.ones(1, dtype=np.int64), path=ints(2, places * periods + 1),
-        line=ints(6, lines), line_money=np.zeros((6, lines)), cand=ints(4, cands), lot_base=np.zeros(lots), time=ints(5, periods + 2),
+        line=ints(6, lines), line_money=np.zeros((6, lines)), cand=ints(5, cands), lot_base=np.zeros(lots), lot_price=np.zeros(lots), time=ints(5, periods + 2),
         time_money=np.zeros((2, periods + 1)), value=np.zeros(states), other=np.zeros(states), queue=ints(states),
         choice=np.zeros((stages, states), dtype=np.int32), stage=ints(3, stages),
+        allot=_allotment(lines),
+    )  # fmt: skip
+
+
+def _allotment(lines: int) -> Allotment:
+    rows = MOST_ROWS + 1
+
+    def ints(*shape: int) -> Ints:
+        return np.zeros(shape, dtype=np.int64)
+
+    return Allotment(
+        cost=np.zeros((lines, rows)), arrival=ints(lines, rows), flow=ints(rows, lines), idle=ints(rows),
+        leave=np.zeros(rows), worth=np.zeros(rows), arc=np.zeros((rows, rows)), via=ints(rows, rows), label=np.zeros(rows),
+        parent=ints(rows),
     )  # fmt: skip
 
 

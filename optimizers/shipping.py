@@ -29,6 +29,15 @@ def add_row(
     led: Ledgers, rows: Rows,
 ) -> None:  # fmt: skip
     """Append a supply row; its stock is posted as if it stayed for ever."""
+    led.storage[at.USED_STORAGE, w, came] += pieces * lay.item_money[at.ITEM_VOLUME, item]
+    note_row(lay, item, w, came, pieces, pool, ends, at_hub, lot, rows)
+
+
+@kernel
+def note_row(
+    lay: Tables, item: int, w: int, came: int, pieces: int, pool: int, ends: int, at_hub: int, lot: int, rows: Rows
+) -> None:  # fmt: skip
+    """Append a supply row."""
     n = rows.number[0]
     hub = lay.item[at.ITEM_HUB, item]
     rows.row[at.R_WAREHOUSE, n], rows.row[at.R_PERIOD, n], rows.row[at.R_PIECES, n] = w, came, pieces
@@ -36,7 +45,6 @@ def add_row(
     rows.row[at.R_HUB, n] = at_hub
     slot = at.FROM_HUB if w == hub and came == 0 else at.FROM_ELSEWHERE + w * lay.periods + came
     rows.row[at.R_SLOT, n] = slot
-    led.storage[at.USED_STORAGE, w, came] += pieces * lay.item_money[at.ITEM_VOLUME, item]
     rows.number[0] = n + 1
 
 
@@ -90,7 +98,15 @@ def ship(
     """Send up to `wanted` pieces of row r to line k on its cheapest way; returns pieces sent and their true cost."""
     slot = refresh(lay, rows, r, work)
     arrival = best_arrival(lay, k, slot, rows.row[at.R_PERIOD, r], True, work)
-    amount, cost, legs = 0, 0.0, 0
+    return ship_to(lay, item, k, r, arrival, wanted, led, work, rows, book)
+
+
+@inlined
+def ship_to(
+    lay: Tables, item: int, k: int, r: int, arrival: int, wanted: int, led: Ledgers, work: Scratch, rows: Rows, book: Book
+) -> tuple[int, float]:  # fmt: skip
+    """The same with the period of arrival given (-1 = none); the ways of the row are fresh."""
+    slot, amount, cost, legs = rows.row[at.R_SLOT, r], 0, 0.0, 0
     if arrival >= 0:
         legs = _read_way(lay, k, slot, arrival, work)
         amount = _most_on_way(lay, item, k, r, wanted, legs, led, work, rows)
