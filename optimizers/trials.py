@@ -31,7 +31,7 @@ def choose_orders(lay: Tables, item: int, rates: Rates, led: Ledgers, work: Scra
         return False
     price_rows(lay, item, 0, work, rows)
     least, last = INFINITE, False
-    for trial in range(TRIALS):
+    for trial in range(TRIALS if _may_learn(lay, item, work) else 1):
         if trial > 0:
             _learn_prices(lots, 1.0 / trial, work, rows)
             reprice_lots(lay, item, rates, work)
@@ -54,6 +54,15 @@ def choose_orders(lay: Tables, item: int, rates: Rates, led: Ledgers, work: Scra
         allot(lay, item, work, rows)
     rows.number[0] = lots
     return True
+
+
+@inlined
+def _may_learn(lay: Tables, item: int, work: Scratch) -> bool:
+    """Whether other prices of stock elsewhere could change the orders: there is such stock, and something to choose."""
+    first, choice = lay.start[at.CAND_START, item], False
+    for c in range(first, lay.start[at.CAND_START, item + 1]):
+        choice = choice or work.cand[at.W_HIGH, c - first] > lay.cand[at.CAND_LOW, c]
+    return bool(choice and lay.start[at.SOURCE_START, item + 1] > lay.start[at.SOURCE_START, item])
 
 
 @kernel
