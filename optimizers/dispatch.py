@@ -17,7 +17,7 @@ from optimizers.routes import INFINITE, Rates, best_arrival, departures, fill_co
 from optimizers.scratch import Scratch
 from optimizers.shipping import add_row, leftover, pinned, refresh, ship, ship_to, shut_full_lanes
 from optimizers.solution import Ints
-from optimizers.trials import choose_orders, order
+from optimizers.trials import choose_orders, leave_to_hub, order, want_the_rest
 
 TRIES = 12
 """Rows and ways tried for one demand line at most."""
@@ -50,14 +50,15 @@ def plan_item(
     book.item[at.B_START, item] = book.next[0]
     _open_lots(lay, item, led, rows)
     cost = lay.item_money[at.ITEM_CONSTANT, item] + pinned(lay, item, led, rows, book)
-    _want_the_rest(lay, item, work, rows)
+    want_the_rest(lay, item, rows.number[0], work, rows)
     _highest(lay, item, closed, led, work)
     lots = rows.number[0]
     at_once = choose_orders(lay, item, rates, led, work, rows)
     if not at_once:
         rows.number[0] = lots
         cost += _serve_lines(lay, item, rates, led, work, rows, book, True)
-        _stand_alone(lay, item, work, rows)
+        want_the_rest(lay, item, lots, work, rows)
+        leave_to_hub(lay, item, work)
         order(lay, item, rates, led, work)
     cost += _buy(lay, item, led, work, book)
     _open_orders(lay, item, led, work, rows)
@@ -110,27 +111,6 @@ def _buy(lay: Tables, item: int, led: Ledgers, work: Scratch, book: Book) -> flo
             led.deal[at.USED_DEAL, lay.cand[at.CAND_DEAL, c]] += q * lay.cand_money[at.CAND_UNIT, c]
             led.deals[at.USED_DEALS, lay.cand[at.CAND_DEAL, c]] += 1
     return cost
-
-
-@inlined
-def _want_the_rest(lay: Tables, item: int, work: Scratch, rows: Rows) -> None:
-    """What is open is what the program may serve; what pins left of the hub's lots is its supply."""
-    first = lay.start[at.LINE_START, item]
-    for k in range(first, lay.start[at.LINE_START, item + 1]):
-        work.line[at.W_WANT, k - first] = rows.open[k - first]
-    for t in range(lay.periods):
-        work.time[at.W_SUPPLY, t] = 0
-    for r in range(rows.number[0]):
-        if rows.row[at.R_HUB, r] == 1:
-            work.time[at.W_SUPPLY, rows.row[at.R_PERIOD, r]] += rows.row[at.R_PIECES, r]
-
-
-@inlined
-def _stand_alone(lay: Tables, item: int, work: Scratch, rows: Rows) -> None:
-    """Once stock elsewhere is dealt out, the hub alone may serve what is open."""
-    _want_the_rest(lay, item, work, rows)
-    for i in range(lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]):
-        work.line_money[at.W_LINE_GAIN, i] = work.line_money[at.W_LINE_VALUE, i] - work.line_money[at.W_LINE_HUB, i]
 
 
 @kernel

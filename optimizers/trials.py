@@ -1,7 +1,8 @@
 """Which orders an item places beside all others: its program, and the pieces dealt out, until both agree.
 
-The program sees stock elsewhere only through its price. Once orders are chosen, dealing all pieces out tells what a piece
-of each lot is really worth beside them; under these prices the program chooses again. The cheapest orders stay.
+The program sees stock elsewhere only through its price, as if there were no end of it. So it is asked again for what is left open
+beside the pieces that stock elsewhere gives, and once more under the prices that dealing all pieces out shows: what one more piece of
+each lot is really worth beside those orders. The cheapest orders stay.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from optimizers.routes import INFINITE, Rates
 from optimizers.scratch import MOST_ROWS, Scratch
 from optimizers.shipping import note_row
 
-TRIALS = 2
-"""Runs of the program at most."""
+TRIALS = 3
+"""Runs of the program at most: at the prices given, alone beside stock elsewhere, and at the prices learned."""
+ALONE = 1
 SPACED = 10
 """Runs of it until orders that are too close are dropped."""
 
@@ -33,7 +35,11 @@ def choose_orders(lay: Tables, item: int, rates: Rates, led: Ledgers, work: Scra
     least, last = INFINITE, False
     for trial in range(TRIALS if _may_learn(lay, item, work) else 1):
         if trial > 0:
-            _learn_prices(lots, 1.0 / trial, work, rows)
+            want_the_rest(lay, item, lots, work, rows)
+        if trial == ALONE:
+            _stand_alone(lay, item, lots, work, rows)
+        elif trial > ALONE:
+            _learn_prices(lots, work, rows)
             reprice_lots(lay, item, rates, work)
         order(lay, item, rates, led, work)
         cost, fits = _weigh_orders(lay, item, rates, led, work), note_orders(lay, item, lots, work, rows)
@@ -141,9 +147,38 @@ def note_orders(lay: Tables, item: int, lots: int, work: Scratch, rows: Rows) ->
 
 
 @inlined
-def _learn_prices(lots: int, share: float, work: Scratch, rows: Rows) -> None:
-    """Prices of the lots elsewhere are what one more piece of them would have saved, on average over the trials."""
+def want_the_rest(lay: Tables, item: int, lots: int, work: Scratch, rows: Rows) -> None:
+    """What is open is what the program may serve; what pins left of the hub's lots is its supply."""
+    first = lay.start[at.LINE_START, item]
+    for k in range(first, lay.start[at.LINE_START, item + 1]):
+        work.line[at.W_WANT, k - first] = rows.open[k - first]
+    for t in range(lay.periods):
+        work.time[at.W_SUPPLY, t] = 0
+    for r in range(lots):
+        if rows.row[at.R_HUB, r] == 1:
+            work.time[at.W_SUPPLY, rows.row[at.R_PERIOD, r]] += rows.row[at.R_PIECES, r]
+
+
+@inlined
+def leave_to_hub(lay: Tables, item: int, work: Scratch) -> None:
+    """Stock elsewhere serves no line any more."""
+    for i in range(lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]):
+        work.line_money[at.W_LINE_GAIN, i] = work.line_money[at.W_LINE_VALUE, i] - work.line_money[at.W_LINE_HUB, i]
+
+
+@inlined
+def _stand_alone(lay: Tables, item: int, lots: int, work: Scratch, rows: Rows) -> None:
+    """The hub alone may serve what lots elsewhere do not give in the last deal."""
+    leave_to_hub(lay, item, work)
+    for r in range(lots):
+        if rows.row[at.R_HUB, r] == 0:
+            for i in range(lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]):
+                work.line[at.W_WANT, i] -= work.allot.flow[r, i]
+
+
+@inlined
+def _learn_prices(lots: int, work: Scratch, rows: Rows) -> None:
+    """Prices of the lots elsewhere are what one more piece of them would have saved in the last deal."""
     for r in range(lots):
         if rows.row[at.R_LOT, r] >= 0 and rows.row[at.R_HUB, r] == 0:
-            j = rows.row[at.R_LOT, r] - rows.first_lot[0]
-            work.lot_price[j] += share * (work.allot.worth[r] - work.lot_price[j])
+            work.lot_price[rows.row[at.R_LOT, r] - rows.first_lot[0]] = work.allot.worth[r]
