@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,11 @@ def _books_close(summary: dict[str, Any]) -> None:
     assert summary["allocations_released"] == summary["allocations_received"]
 
 
+def _widest_gap(folder: Path) -> float:
+    with closing(sqlite3.connect(folder / "supplychain.db")) as stored:
+        return float(stored.execute("select max(gap) from plans").fetchone()[0])
+
+
 def test_an_evening_closes_its_books_and_gives_the_same_plans_again(tmp_path: Path) -> None:
     first = _run("demo", "--seed", 7, "--headless", "--data-dir", tmp_path / "first")
     _books_close(first)
@@ -41,6 +48,7 @@ def test_an_evening_closes_its_books_and_gives_the_same_plans_again(tmp_path: Pa
     assert first["orders_short"] > 0
     assert first["shorts_covered"] > 0, "what a supplier leaves short is planned again"
     assert first["role_restarts"] == 0
+    assert _widest_gap(tmp_path / "first") < 0.1, "real groups are planned closely: two percent is usual"
     again = _run("demo", "--seed", 7, "--headless", "--data-dir", tmp_path / "again")
     assert again["plan_digest"] == first["plan_digest"]
 
