@@ -5,6 +5,7 @@ Loading the compiler takes half a second and its memory, which a worker that see
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
@@ -21,6 +22,8 @@ from supplychain.messages.v1 import Sale
 from supplychain.watching.columns import KINDS, Text
 from supplychain.watching.intake import SHALLOW_BYTES
 from supplychain.watching.scan_tables import NEEDED, NULL, TEXT, TRUTH, WHOLE, Data, Fields, Index, Layout, Read, Words
+
+_log = logging.getLogger(__name__)
 
 BULK: Final = 1_000
 """Chunks of fewer records are not worth the compiler."""
@@ -47,9 +50,18 @@ def is_ready() -> bool:
 @cache
 def _loading() -> Future[ModuleType]:
     loader = ThreadPoolExecutor(1, "kernels")
-    loading = loader.submit(_load)
+    loading = loader.submit(_told)
     loader.shutdown(wait=False)
     return loading
+
+
+def _told() -> ModuleType:
+    """Load the reader and say so if it is missing: nothing is wrong then, and everything slow."""
+    try:
+        return _load()
+    except Exception:
+        _log.exception("the compiled reader cannot be loaded; sales are decoded one by one")
+        raise
 
 
 def _load() -> ModuleType:
