@@ -10,7 +10,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice, pairwise
+from itertools import pairwise
 from operator import attrgetter
 from typing import Any
 
@@ -19,6 +19,7 @@ import numpy as np
 
 from streams.agents.commit import patiently
 from streams.agents.custody import Desk
+from streams.bench.keys import Keys
 from streams.bench.report import Report
 from streams.chunks import Chunk, Place, gathered
 from supplychain.bootstrap import Assigned, Owner, Services, Tallies
@@ -42,7 +43,7 @@ class Sold(msgspec.Struct, gc=False):
 
 
 _decode = msgspec.json.Decoder(Sold).decode
-_key = attrgetter("room_id", "sku", "region")
+_NAMES = (attrgetter("room_id"), attrgetter("sku"), attrgetter("region"))
 _at = attrgetter("occurred_at")
 _qty = attrgetter("qty")
 
@@ -54,7 +55,7 @@ class Counted:
     owner: Owner
     next_offset: int
     watermark: int
-    codes: dict[tuple[str, str, str], int] = field(default_factory=dict)
+    codes: Keys = field(default_factory=Keys)
     windows: dict[int, Ints] = field(default_factory=dict)
 
     def add(self, window: int, keys: Ints, counts: Ints) -> None:
@@ -93,8 +94,7 @@ class CountAgent:
 
     def _hold(self, place: Place, assigned: Assigned) -> Counted:
         names, windows = self._tallies.load(*place)
-        held = Counted(assigned.owner, assigned.next_offset, assigned.watermark)
-        held.codes = {name: code for code, name in enumerate(names)}
+        held = Counted(assigned.owner, assigned.next_offset, assigned.watermark, Keys(names))
         for window, (keys, counts) in windows.items():
             if (window + 1) * WINDOW + LATENESS > held.watermark:
                 summed = np.bincount(keys, counts, minlength=len(names)).astype(np.int64)
@@ -140,16 +140,12 @@ class CountAgent:
     def _count(self, held: Counted, chunk: Chunk) -> partial[None]:
         """Add a chunk to the counts in memory and return the commit of what it adds."""
         sales = list(map(_decode, chunk.values))  # type: ignore[arg-type]  # the bench writes no empty values
-        named = list(map(_key, sales))
-        codes = held.codes
-        known = len(codes)
-        found = [codes.setdefault(name, len(codes)) for name in named]
-        new_keys = list(islice(reversed(codes), len(codes) - known))[::-1]  # a dictionary keeps the order of its keys
-        keys = np.array(found, dtype=np.int64)
+        named = [part.of(map(name, sales), len(sales)) for part, name in zip(held.codes.parts, _NAMES, strict=True)]
         at = np.array(list(map(_at, sales)), dtype=np.int64)
         pieces = np.array(list(map(_qty, sales)), dtype=np.int64)
-        groups = group(at // WINDOW, keys)
-        windows, keys, sums = (at // WINDOW)[groups.first], keys[groups.first], groups.sums(pieces)
+        groups = group(at // WINDOW, *named)
+        keys, new_keys = held.codes.number(*(part[groups.first] for part in named))
+        windows, sums = (at // WINDOW)[groups.first], groups.sums(pieces)
         cuts = [0, *(np.flatnonzero(np.diff(windows)) + 1).tolist(), windows.size]
         added = [(int(windows[start]), keys[start:end], sums[start:end]) for start, end in pairwise(cuts)]
         held.watermark = max(held.watermark, int(at.max()))

@@ -18,11 +18,15 @@ from supplychain.cli.tuning import File, Sets, changes
 from supplychain.domain.errors import InvalidInputError
 from supplychain.domain.tuning import Detector, parse
 from supplychain.planning.calibrate import store_thresholds
-from supplychain.watching import calibration
+from supplychain.watching import calibration, rehearsal
 from supplychain.watching.detector import shape_of
 from supplychain.watching.thresholds import ThresholdTable
 
 app = typer.Typer(help="Calibrate detectors by simulation.", no_args_is_help=True)
+CHECKED_PER_HOUR = 1.0
+ALARMS_PER_STREAM = 0.4
+LEAST_ALARMS = 20
+"""A rehearsal shows so many alarms at each point for each stream that the first look simulates, and at least so many."""
 _SMALL = {"rates": (0.2, 1.0, 5.0), "clumpings": (0.0, 0.5), "alarms": calibration.ALARMS}
 
 
@@ -83,23 +87,32 @@ def spikes(
 
 
 def _table(tuning: Detector, streams: int, bins: int, seed: int, jobs: int, *, quick: bool) -> ThresholdTable:
-    size: dict[str, Any] = {"streams": streams, "bins": bins, "seed": seed, **(_SMALL if quick else {})}
-    with bar("cells") as progress, ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
-        return calibration.calibrate(tuning, **size, run=map if jobs == 1 else pool.map, progress=progress)
+    """Find thresholds point by point, and, unless a coarse table will do, try and mend them as the detector reads them."""
+    size: dict[str, Any] = {"bins": bins, "seed": seed}
+    grid: dict[str, Any] = _SMALL if quick else {}
+    alarms = max(round(streams * ALARMS_PER_STREAM), LEAST_ALARMS)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        run = map if jobs == 1 else pool.map
+        with bar("cells") as progress:
+            found = calibration.calibrate(tuning, streams=streams, **size, **grid, run=run, progress=progress)
+        if quick:
+            return found
+        with bar("rehearsals") as progress:
+            return rehearsal.rehearse(tuning, found, alarms=alarms, **size, run=run, progress=progress)
 
 
 def _check(tuning: Detector, found: ThresholdTable, rooms: int, seed: int) -> list[dict[str, float]]:
-    """Return what the thresholds give on fresh streams, at five alarms an hour so that there are enough to count."""
-    wanted = replace(tuning, false_alarms_per_hour=5.0)
+    """Return what the thresholds give on fresh streams, at one alarm an hour so that there are enough to count."""
+    wanted = replace(tuning, false_alarms_per_hour=CHECKED_PER_HOUR)
     rows = []
-    for per_bin in (0.2, 1.0, 5.0):
+    for per_bin in (0.2, 1.0, 5.0, 20.0):
         for clumping in (0.0, 0.2):
             alarms, hours = false_alarms_of(wanted, found, per_bin, clumping, rooms=rooms, seed=seed)
             rows.append(
                 {
                     "orders_per_minute": round(per_bin * 60 / tuning.bin_seconds, 3),
                     "clumping": clumping,
-                    "wanted": 5.0,
+                    "wanted": CHECKED_PER_HOUR,
                     "realised": round(alarms / hours, 2),
                     "alarms": alarms,
                 }

@@ -27,8 +27,8 @@ from supplychain.watching.thresholds import ThresholdTable
 Cell = tuple[float, float, int]
 """Rate, overdispersion and seed."""
 Line = tuple[float, ...]
-RATES: Final = (0.02, 0.05, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0, 100.0)
-CLUMPINGS: Final = (0.0, 0.2, 1.0)
+RATES: Final = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 40.0, 100.0)
+CLUMPINGS: Final = (0.0, 0.05, 0.2, 0.5, 1.0)
 ALARMS: Final = (1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 3e-5, 1e-5)
 TRIED: Final = (5e-3, 1e-3, 2e-4, 5e-5, 1.5e-5)
 """Alarms per bin, by the open loop, of the heights that the closed loop runs at."""

@@ -43,12 +43,13 @@ def call(*words: object) -> Result:
 
 def test_a_calibration_is_stored_for_its_shape_and_checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("supplychain.watching.calibration.calibrate", lambda *_, **__: TABLE)
+    monkeypatch.setattr("supplychain.watching.rehearsal.rehearse", lambda _, table, **__: table)
     given = ("calibrate", "spikes", "--streams", 50, "--jobs", 1, "--data-dir", folder, "--json")
     said = json.loads(call(*given, "--set", "detector.ratio=3", "--reason", "bigger bursts").stdout)
     assert said["thresholds"] == 1
     assert said["shape"].startswith("ratio 3, ")
     assert ThresholdTable.of(said["table"]) == TABLE
-    assert all(row["alarms"] >= 0 and row["wanted"] == 5.0 for row in said["check"])
+    assert all(row["alarms"] >= 0 and row["wanted"] == 1.0 for row in said["check"])
     assert "thresholds" not in json.loads(call(*given, "--dry-run").stdout)
 
 
