@@ -34,6 +34,9 @@ CLUMPING_MOST = 2.0
 CLUMPING_LEAST = 1e-6
 CLUMPING_MEMORY = 10.0
 """The memory of c, in half-lives of the background."""
+CLUMPING_UNTIL = 4.0
+"""Score in nats up to which bins teach the overdispersion: what may be a burst would teach that bursts are usual, while the
+background takes it in, since a rate that crept up must not raise the score for good."""
 AWAKE_HALF_LIVES = 1.0
 """A stream without orders for this long leaves the set of active items."""
 
@@ -75,12 +78,12 @@ def shape_of(tuning: DetectorTuning) -> str:
     """Return what of a tuning gives the score its meaning: thresholds hold for one shape.
 
     >>> shape_of(DetectorTuning())
-    'ratio 2, memory 36, guard 6, seed 20, floor 0.02'
+    'ratio 2, memory 36, guard 6, seed 20, floor 0.02, clumping until 4'
     """
     memory = tuning.half_life_seconds / tuning.bin_seconds
     return (
         f"ratio {tuning.ratio:g}, memory {memory:g}, guard {tuning.guard_bins}, seed {tuning.seed_bins}, "
-        f"floor {tuning.minimum_rate:g}"
+        f"floor {tuning.minimum_rate:g}, clumping until {CLUMPING_UNTIL:g}"
     )
 
 
@@ -236,7 +239,7 @@ class Streams:
         # A single wild bin must not blind the detector for half an hour.
         residual = np.minimum(counts, 4.0 * rate + 6.0) - rate
         excess, mass = self.excess[rows], self.mass[rows]
-        seen = there & (weight > 0.0)
+        seen = there & (weight > 0.0) & (self.score[rows] <= CLUMPING_UNTIL)
         keep = constants.forget_clumping
         self.excess[rows] = np.where(seen, keep * excess + (residual * residual - rate), excess)
         self.mass[rows] = np.where(seen, keep * mass + rate * rate, mass)

@@ -21,8 +21,8 @@ from supplychain.domain.units import HOUR, SECOND
 from supplychain.watching.arena import Arena
 from supplychain.watching.thresholds import LEAST_NATS, ThresholdTable
 
-LEVELS: Final = (1e-3, 1e-4, 3e-5, 1e-5)
-"""From five alarms an hour of one stream down to a tenth of one in an hour of a room with fourteen items that sell."""
+LEVELS: Final = (1e-3, 1e-4, 2.5e-5)
+"""In bins of five seconds, from an alarm an hour of one stream down to one in ten hours of a room with six items that sell."""
 MOST_STEP: Final = 1.5
 """The largest error taken for true in one round, as a logarithm: few alarms tell little."""
 

@@ -78,6 +78,7 @@ def _witnesses(kind: Witnesses) -> WitnessState:
         running.factor[:, rows].tobytes(),
         _columns(kind, kind.FLOATS, rows, "<f8"),
         kind.reached[:, rows].tobytes(),
+        kind.excited[:, rows].tobytes(),
     )
 
 
@@ -102,6 +103,8 @@ def _load_witnesses(kind: Witnesses, rows: Rows, state: WitnessState) -> None:
     running.factor[:, rows] = np.frombuffer(state.factor, dtype="<f8").reshape(-1, rows.size)
     _load_columns(kind, kind.FLOATS, rows, state.lately, "<f8")
     kind.reached[:, rows] = np.frombuffer(state.reached, dtype="<f8").reshape(-1, rows.size)
+    if state.excited:
+        kind.excited[:, rows] = np.frombuffer(state.excited, dtype="<f8").reshape(-1, rows.size)
 
 
 def _columns(running: Streams | Witnesses, names: tuple[str, ...], rows: Rows, kind: str) -> bytes:

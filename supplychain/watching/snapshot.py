@@ -42,6 +42,7 @@ class WitnessState(msgspec.Struct, array_like=True):
     factor: bytes = b""
     lately: bytes = b""
     reached: bytes = b""
+    excited: bytes = b""
 
 
 class CrowdState(msgspec.Struct, array_like=True):

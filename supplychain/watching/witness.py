@@ -41,8 +41,8 @@ MEMORY_BINS: Final = 8_640.0
 ECHO: Final = 1.5
 """Counts that each order beyond the expected ones brings along, before that is learned."""
 ECHO_MASS: Final = 100.0
-FLOOR: Final = 0.3
-GAIN: Final = 0.09
+FLOOR: Final = 0.1
+GAIN: Final = 0.15
 RARE, RAREST = 0.1, 0.003
 
 
@@ -71,6 +71,7 @@ class Witnesses:
         self.along: Floats = np.zeros(0)
         self.moved: Floats = np.zeros(0)
         self.reached: Floats = np.zeros((len(LEVELS), 0))
+        self.excited: Floats = np.zeros((len(LEVELS), 0))
 
     def add(self, name: Name, subject: int) -> int:
         """Add a witness and return its row; `subject` is the number of what it speaks about."""
@@ -81,11 +82,13 @@ class Witnesses:
                 setattr(self, column, np.concatenate((getattr(self, column), np.zeros(more))))
             self.subject = np.concatenate((self.subject, np.zeros(more, dtype=np.int64)))
             self.reached = np.concatenate((self.reached, np.zeros((len(LEVELS), more))), axis=1)
+            self.excited = np.concatenate((self.excited, np.zeros((len(LEVELS), more))), axis=1)
         self.subject[row] = subject
         self.surplus[row] = self.spread[row] = 0.0
         self.known[row] = USUAL_BINS
         self.along[row], self.moved[row] = ECHO * ECHO_MASS, ECHO_MASS
         self.reached[:, row] = USUAL_BINS * USUAL
+        self.excited[:, row] = 0.0
         return row
 
     def weigh(self, heard: Heard | None, lift: Floats, excess: Floats, still: Flags, head: int) -> Floats:
@@ -125,6 +128,7 @@ class Witnesses:
         variance = LATELY**2 * self.spread[rows] + np.where(there, spread, 0.0)
         self.surplus[rows], self.spread[rows] = np.where(still, 0.0, surplus), np.where(still, 0.0, variance)
         there &= ~still
+        self._acquit(rows[still])
         high = np.divide(surplus, np.sqrt(variance), out=np.zeros(len(rows)), where=there)
         share = np.concatenate((np.ones((1, len(rows))), self.reached[:, rows] / self.known[rows]))
         p = share[np.searchsorted(LEVELS, high, side="right"), np.arange(len(rows))]
@@ -132,8 +136,17 @@ class Witnesses:
         self.known[rows] = keep * self.known[rows] + there
         self.along[rows] = keep * self.along[rows] + np.where(there, (counts - mean) * excess, 0.0)
         self.moved[rows] = keep * self.moved[rows] + np.where(there, excess * excess, 0.0)
-        self.reached[:, rows] = keep * self.reached[:, rows] + (there & (high >= LEVELS[:, None]))
+        reached = there & (high >= LEVELS[:, None])
+        self.reached[:, rows] = keep * self.reached[:, rows] + reached
+        lasts = ~there | (high >= LEVELS[0])
+        self.excited[:, rows] = np.where(lasts, keep * self.excited[:, rows] + reached, 0.0)
         return np.where(there, FLOOR + np.where(p <= RARE, GAIN / np.maximum(p, RAREST), 0.0), 1.0)
+
+    def _acquit(self, rows: Rows) -> None:
+        """Take back what was counted since these witnesses became excited: a burst has proven them right."""
+        self.reached[:, rows] -= self.excited[:, rows]
+        self.known[rows] -= self.excited[0, rows]
+        self.excited[:, rows] = 0.0
 
     def keep(self, names: set[Name]) -> None:
         """Forget all witnesses but the given ones."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from supplychain.domain.tuning import Detector
@@ -12,8 +13,10 @@ from supplychain.watching.witness import FLOOR, GAIN, LEVELS, RARE, RAREST, USUA
 CONSTANTS = Constants.of(Detector())
 
 
-def listen(counts: Floats, excess: Floats | None = None) -> tuple[Witnesses, Floats]:
-    """Let witnesses speak; counts of shape (bins, witnesses)."""
+def listen(
+    counts: Floats, excess: Floats | None = None, bursts: npt.NDArray[np.bool_] | None = None
+) -> tuple[Witnesses, Floats]:
+    """Let witnesses speak; counts, excess and the bins in which a burst runs of shape (bins, witnesses)."""
     bins, width = counts.shape
     one = Witnesses(CONSTANTS)
     rows = np.array([one.add((f"L{at}", ""), at) for at in range(width)])
@@ -23,7 +26,7 @@ def listen(counts: Floats, excess: Floats | None = None) -> tuple[Witnesses, Flo
             Heard(rows, counts[at], np.ones(width)),
             np.ones(width),
             none if excess is None else excess[at],
-            np.zeros(width, dtype=np.bool_),
+            np.zeros(width, dtype=np.bool_) if bursts is None else bursts[at],
             at,
         )
         for at in range(bins)
@@ -59,6 +62,24 @@ def test_a_crowd_that_is_often_excited_loses_its_say() -> None:
     _, often = listen(np.concatenate((excited, peak)))
     assert rarely[-1].mean() > 3.0 * often[-1].mean()
     assert often[500:].mean() <= 1.3
+
+
+def test_excitement_that_a_burst_followed_costs_no_say() -> None:
+    chance = np.random.default_rng(6)
+    bins, width = 4_000, 20
+    counts = chance.poisson(12.0, (bins, width)).astype(float)
+    bursts = np.zeros((bins, width), dtype=np.bool_)
+    for start in range(100, bins - 20, 100):
+        counts[start : start + 10] *= 3.0
+        bursts[start + 5 : start + 12] = True
+    peak = 40.0 * np.ones((12, width))
+    _, doubted = listen(np.concatenate((counts, peak)))
+    _, proven = listen(np.concatenate((counts, peak)), bursts=np.concatenate((bursts, np.zeros_like(peak, np.bool_))))
+    assert proven[-1].mean() > 3.0 * doubted[-1].mean()
+    one, _ = listen(counts, bursts=bursts)
+    rows = np.array(list(one.rows.values()))
+    assert (one.reached[:, rows] >= 0.0).all()
+    assert (one.known[rows] >= one.reached[0, rows]).all()
 
 
 def test_a_bin_without_a_sample_and_a_burst_that_runs_weigh_one() -> None:
