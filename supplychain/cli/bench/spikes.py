@@ -71,7 +71,7 @@ class Size:
     rooms, minutes
         Rooms with bursts per case, a quarter of them per ratio, and how long each sells.
     quiet_hours
-        Room-hours without a burst per case; a room of many items gets 0.4 of it, and 0.5 alarms an hour a third.
+        Room-hours without a burst per case; 0.5 alarms an hour get a third of it.
     """
 
     rooms: int = 200
@@ -108,7 +108,7 @@ def bursts(rooms: int, minutes: int, bin_ms: int) -> list[Lift]:
 
 def false_alarms(case: Case, size: Size, table: ThresholdTable = SHIPPED) -> tuple[int, float]:
     """Return the alarms in quiet rooms, and the room-hours."""
-    hours = size.quiet_hours * (0.4 if case.layout.items > 1 else 1.0) / (3.0 if case.alarms_per_hour > 0.3 else 1.0)
+    hours = size.quiet_hours / (3.0 if case.alarms_per_hour > 0.3 else 1.0)
     rooms = max(round(hours * 60.0 / size.minutes), 1)
     quiet = arena(case, table, rooms=rooms, minutes=size.minutes, seed=size.seed + 1)
     return len(quiet.run().spikes), rooms * size.minutes / 60.0
@@ -125,7 +125,7 @@ def false_alarms_of(
 
 def delays(case: Case, size: Size, table: ThresholdTable = SHIPPED) -> dict[float, list[float]]:
     """Return, per ratio, the delay in seconds of each burst, infinite for a burst that was not caught while it ran."""
-    rooms = max(size.rooms * 2 // 5, len(RATIOS)) if case.layout.items > 1 else size.rooms
+    rooms = max(size.rooms, len(RATIOS))
     busy = arena(case, table, rooms=rooms, minutes=size.minutes, seed=size.seed)
     lifts = bursts(rooms, size.minutes, busy.bin_ms)
     raised: dict[str, list[int]] = {}
