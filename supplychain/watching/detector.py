@@ -26,6 +26,8 @@ from supplychain.domain.tuning import Detector as DetectorTuning
 Floats = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.int64]
 
+STATISTIC = 2
+"""Raised when the score comes to mean something else: thresholds that were found before are then not used for it."""
 CLUMPING = 0.1
 """Prior of c, the overdispersion of orders; live rooms clump."""
 CLUMPING_MASS = 60.0
@@ -35,8 +37,12 @@ CLUMPING_LEAST = 1e-6
 CLUMPING_MEMORY = 10.0
 """The memory of c, in half-lives of the background."""
 CLUMPING_UNTIL = 4.0
-"""Score in nats up to which bins teach the overdispersion: what may be a burst would teach that bursts are usual, while the
+"""Score in nats beyond which bins hardly teach the overdispersion: what may be a burst would teach that bursts are usual. The
 background takes it in, since a rate that crept up must not raise the score for good."""
+FAST = 10.0
+"""Orders per bin from which on they teach it all the same: such a burst raises its alarm before its bins leave the guard."""
+CAUTION, CAUTION_BINS = 0.3, 12.0
+"""A wide overdispersion with the weight of so many bins, whatever their rate: the first few bins of a fast item tell little."""
 AWAKE_HALF_LIVES = 1.0
 """A stream without orders for this long leaves the set of active items."""
 
@@ -78,12 +84,12 @@ def shape_of(tuning: DetectorTuning) -> str:
     """Return what of a tuning gives the score its meaning: thresholds hold for one shape.
 
     >>> shape_of(DetectorTuning())
-    'ratio 2, memory 36, guard 6, seed 20, floor 0.02, clumping until 4'
+    'ratio 2, memory 36, guard 6, seed 20, floor 0.02, statistic 2'
     """
     memory = tuning.half_life_seconds / tuning.bin_seconds
     return (
         f"ratio {tuning.ratio:g}, memory {memory:g}, guard {tuning.guard_bins}, seed {tuning.seed_bins}, "
-        f"floor {tuning.minimum_rate:g}, clumping until {CLUMPING_UNTIL:g}"
+        f"floor {tuning.minimum_rate:g}, statistic {STATISTIC}"
     )
 
 
@@ -187,9 +193,11 @@ class Streams:
         known = np.divide(self.background[rows], weight, out=np.zeros(len(rows)), where=weight > 0.0)
         return np.maximum(known, self.constants.floor)
 
-    def clumping(self, rows: Rows) -> Floats:
-        """Return the overdispersion c of rows: counts at rate λ have variance λ + cλ²."""
-        return np.clip(self.excess[rows] / self.mass[rows], CLUMPING_LEAST, CLUMPING_MOST)
+    def clumping(self, rows: Rows, usual: Floats) -> Floats:
+        """Return the overdispersion c of rows, which usually count `usual` a bin: counts at rate λ have variance λ + cλ²."""
+        doubt = CAUTION_BINS * usual**2
+        found = (self.excess[rows] + CAUTION * doubt) / (self.mass[rows] + doubt)
+        return np.clip(found, CLUMPING_LEAST, CLUMPING_MOST)
 
     def step(self, rows: Rows, counts: Floats, factors: Floats, bin_end: int, head: int) -> tuple[Floats, Floats]:
         """Take one bin of the given rows into account.
@@ -210,7 +218,7 @@ class Streams:
         """
         constants = self.constants
         base = self.base(rows)
-        clumping = self.clumping(rows)
+        clumping = self.clumping(rows, base)
         rate = base * factors
         gain = np.log1p(clumping * (constants.ratio - 1.0) * rate / (1.0 + clumping * rate))
         score = self.score[rows] + counts * (math.log(constants.ratio) - gain) - gain / clumping
@@ -239,10 +247,11 @@ class Streams:
         # A single wild bin must not blind the detector for half an hour.
         residual = np.minimum(counts, 4.0 * rate + 6.0) - rate
         excess, mass = self.excess[rows], self.mass[rows]
-        seen = there & (weight > 0.0) & (self.score[rows] <= CLUMPING_UNTIL)
+        seen = there & (weight > 0.0)
+        share = np.where(self.score[rows] > CLUMPING_UNTIL, np.minimum(rate / FAST, 1.0) ** 2, 1.0)
         keep = constants.forget_clumping
-        self.excess[rows] = np.where(seen, keep * excess + (residual * residual - rate), excess)
-        self.mass[rows] = np.where(seen, keep * mass + rate * rate, mass)
+        self.excess[rows] = np.where(seen, keep * excess + share * (residual * residual - rate), excess)
+        self.mass[rows] = np.where(seen, keep * mass + share * rate * rate, mass)
         self.background[rows] = np.where(there, constants.forget * background + usual, background)
         self.weight[rows] = np.where(there, constants.forget * weight + 1.0, weight)
 

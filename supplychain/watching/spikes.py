@@ -327,7 +327,7 @@ class SpikeWatch:
             spike_id=spike.spike_id,
             session_id=session_id,
             base=float(streams.base(only)[0]),
-            clumping=float(streams.clumping(only)[0]),
+            clumping=float(streams.clumping(only, streams.base(only))[0]),
             observed=observed,
             expected=expected,
             marked_at=bin_end,

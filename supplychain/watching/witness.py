@@ -42,7 +42,7 @@ ECHO: Final = 1.5
 """Counts that each order beyond the expected ones brings along, before that is learned."""
 ECHO_MASS: Final = 100.0
 FLOOR: Final = 0.1
-GAIN: Final = 0.15
+GAIN: Final = 0.125
 RARE, RAREST = 0.1, 0.003
 
 
@@ -121,7 +121,7 @@ class Witnesses:
     def _weights(self, rows: Rows, counts: Floats, audience: Floats, excess: Floats, still: Flags) -> Floats:
         there = (audience > 0.0) & (self.streams.weight[rows] >= self.constants.warm)
         mean = self.streams.base(rows) * audience
-        spread = mean + self.streams.clumping(rows) * mean * mean
+        spread = mean + self.streams.clumping(rows, mean) * mean * mean
         echo = np.maximum(self.along[rows] / self.moved[rows], 0.0)
         news = counts - mean - echo * excess
         surplus = LATELY * self.surplus[rows] + np.where(there, news, 0.0)
