@@ -14,6 +14,8 @@ import numpy as np
 
 from supplychain.forecasting.frames import Floats
 
+LEAST_EFFORT = 1e-6
+"""A plan of fewer orders said nothing: orders over next to nothing are no rate."""
 LEAST_SEEN = 0.05  # an item that could be bought for less than that tells little of a whole session
 POOLING = 3.0  # items of a usual size that the wider pool counts for
 
@@ -70,7 +72,7 @@ def learn_pools(
     effort = planned * hosts * seen
     whole = orders / (hosts * np.clip(seen, LEAST_SEEN, None))
     found: dict[str, Pool] = {}
-    told &= effort > 0.0
+    told &= effort > LEAST_EFFORT
     usual = Pool(float(orders[told].sum()) / float(effort[told].sum()) if told.any() else 1.0, float(whole.mean()))
     size = float(effort[told].mean()) if told.any() else 1.0
     for level in (2, 1, 0):

@@ -126,3 +126,9 @@ def test_pools_of_any_past_are_finite_and_not_negative(items: list[tuple[str, in
     assert "" in pools
     assert all(np.isfinite([pool.rate, pool.orders]).all() for pool in pools.values())
     assert all(pool.rate >= 0.0 and pool.orders >= 0.0 for pool in pools.values())
+
+
+def test_a_plan_of_next_to_nothing_gives_no_endless_rate() -> None:
+    names = [pool_names("tea", 0)]
+    pools = learn_pools(names, np.array([1.0]), np.array([2e-208]), np.array([1.6e-101]), np.ones(1))
+    assert all(np.isfinite([pool.rate, pool.orders]).all() for pool in pools.values())
