@@ -20,7 +20,10 @@ class Receiver:
 
         class Desk(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
+                size = int(self.headers["content-length"])
+                body = self.rfile.read(size)
+                if len(body) < size:
+                    return  # the sender died half-way: nothing was received
                 receiver.note(self.headers["webhook-id"], body)
                 self.send_response(200)
                 self.end_headers()
