@@ -115,15 +115,27 @@ def _buy(lay: Tables, item: int, led: Ledgers, work: Scratch, book: Book) -> flo
 
 @kernel
 def _serve_allotted(lay: Tables, item: int, led: Ledgers, work: Scratch, rows: Rows, book: Book) -> float:
-    """Send what was dealt out, earliest class first."""
-    cost, first, own = 0.0, lay.start[at.LINE_START, item], work.allot
+    """Send what was dealt out, earliest class first; what its way has no room for takes the next best one."""
+    cost, first, own, shut = 0.0, lay.start[at.LINE_START, item], work.allot, False
     for n in range(lay.start[at.LINE_START, item + 1] - first - 1, -1, -1):
         i = work.line[at.W_RANK, n]
         for r in range(rows.number[0]):
-            if own.flow[r, i] > 0:
-                sent, paid = ship_to(lay, item, first + i, r, own.arrival[i, r], own.flow[r, i], led, work, rows, book)
+            owed, tries, stuck = own.flow[r, i], 0, False
+            while owed > 0 and tries < TRIES:
+                tries += 1
+                if shut:
+                    sent, paid = ship(lay, item, first + i, r, owed, led, work, rows, book)
+                else:
+                    sent, paid = ship_to(lay, item, first + i, r, own.arrival[i, r], owed, led, work, rows, book)
                 cost += paid
+                owed -= sent
                 rows.open[i] -= sent
+                if sent == 0:
+                    if stuck:
+                        break
+                    shut_full_lanes(lay, item, led, work)
+                    shut = True
+                stuck = sent == 0
     return cost
 
 

@@ -1,7 +1,7 @@
 """A way with room for some of the pieces took those and the rest was given up, though another day had room for it.
 
 Items of a plain market near full lanes lost up to 3 % of their worth by it, and the cost of a batch more or less had the
-wrong sign.
+wrong sign. It came back, up to 1.2 %, when all pieces of an item were dealt out at once.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from optimizers.restrict import Taken, restrict
 from optimizers.standing import Standing
 
 
-@pytest.mark.parametrize("item", [0, 100])
+@pytest.mark.parametrize("item", [0, 1, 100])
 def test_the_rest_travels_on_another_day(item: int) -> None:
     problem = market(200, 0)
     before = solve(problem, Params(engine=Engine.PRICES, sweeps=16))
@@ -31,4 +31,4 @@ def test_the_rest_travels_on_another_day(item: int) -> None:
     orders[plan.orders.mode, plan.orders.period] = plan.orders.pieces
     rest = standing.taken.plus(Taken.by(part.problem, part.lower(standing.plan)), -1)
     dealt_out_exactly = Exactly.of(part.problem, rest, orders).now.cost
-    assert answer.audit.costs.total <= 1.005 * dealt_out_exactly, "it was up to three percent"
+    assert answer.audit.costs.total <= 1.002 * dealt_out_exactly
