@@ -41,15 +41,15 @@ def _widest_gap(folder: Path) -> float:
 
 
 def test_an_evening_closes_its_books_and_gives_the_same_plans_again(tmp_path: Path) -> None:
-    first = _run("demo", "--seed", 7, "--headless", "--data-dir", tmp_path / "first")
+    first = _run("demo", "--seed", 11, "--headless", "--data-dir", tmp_path / "first")
     _books_close(first)
     assert first["spikes"] > 0
     assert first["orders_released"] > 0
-    assert first["orders_short"] + first["orders_refused"] > 0
+    assert first["orders_short"] > 0
     assert first["shorts_covered"] > 0, "what a supplier leaves short is planned again"
     assert first["role_restarts"] == 0
     assert _widest_gap(tmp_path / "first") < 0.1, "real groups are planned closely: two percent is usual"
-    again = _run("demo", "--seed", 7, "--headless", "--data-dir", tmp_path / "again")
+    again = _run("demo", "--seed", 11, "--headless", "--data-dir", tmp_path / "again")
     assert again["plan_digest"] == first["plan_digest"]
 
 
