@@ -23,6 +23,13 @@ _log = logging.getLogger(__name__)
 CRASHED_EXIT: Final = 70
 """Exit code of a worker whose end took too long (the sysexits code for an internal error)."""
 
+_METADATA_MS: Final = 5_000
+"""How often a worker asks which partitions there are.
+
+A broker that has just come back answers before it knows its topics. The leader of a group that asks at that moment deals
+out nothing, and nobody reads until it asks again: at Kafka's default, for five minutes.
+"""
+
 
 def end_process(code: int) -> None:
     """End this process at once; what is stored makes that safe at any moment."""
@@ -164,6 +171,7 @@ def faust_settings(
         "broker_request_timeout": max(30.0, session_seconds * 2),
         "consumer_max_fetch_size": fetch_bytes,
         "consumer_auto_offset_reset": "earliest",
+        "consumer_metadata_max_age_ms": _METADATA_MS,
         "consumer_group_instance_id": instance,
         "stream_buffer_maxsize": 10,  # counts chunks
         "stream_wait_empty": True,  # a chunk in work is finished before its partition goes

@@ -48,6 +48,10 @@ class Worker:
         command = [sys.executable, str(SCRIPT), "--bootstrap", broker.bootstrap, "--out", str(out), *options]
         self.process = subprocess.Popen(command, stderr=self._log)
 
+    @property
+    def said(self) -> str:
+        return Path(self._log.name).read_text(encoding="utf-8")
+
     def end(self, number: signal.Signals) -> float:
         started = time.monotonic()
         self.process.send_signal(number)
@@ -221,6 +225,19 @@ def test_named_worker_that_was_killed_goes_on_before_its_session_is_over(stream:
         worker.end(signal.SIGTERM)
     assert set(_effects(out)) == _all(16_000)
     _assert_commits_are_backed(stream, out)
+
+
+@pytest.mark.parametrize("broker", BROKERS[1:], indirect=True)
+def test_group_that_came_together_before_its_topic_was_seen_reads_it_soon_after(broker: Broker, tmp_path: Path) -> None:
+    """A broker just started answers before it has its topics; a leader who asks then deals out nothing."""
+    stream = Stream(broker, f"sales-{next(_numbers)}")
+    with stream.worker(tmp_path / "out") as worker:
+        _until(lambda: "Ignoring missing topic" in worker.said)
+        broker.create(stream.topic, PARTITIONS)
+        stream.produce(400)
+        stream.until_committed(400)
+        worker.end(signal.SIGTERM)
+    assert _effects(tmp_path / "out") == Counter(_all(400))
 
 
 @pytest.mark.parametrize("hang", ["loop", "task"])
