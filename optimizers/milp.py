@@ -107,10 +107,11 @@ def solve_integer(
     seconds: float | None,
     hint: Floats | None = None,
     solver: str = "highs",
+    aloud: bool = False,
 ) -> Outcome:
     """Solve with HiGHS in OR-Tools under a node limit and, when given, a time limit.
 
-    solver : "highs", or "cp-sat" for comparisons on programs whose columns are all integer.
+    solver : "highs", or "cp-sat" for comparisons on programs whose columns are all integer. aloud : print its log.
 
     Returns
     -------
@@ -127,6 +128,7 @@ def solve_integer(
         absolute_gap_tolerance=0.0 if gap == 0 else None,
         random_seed=seed,
         time_limit=None if seconds is None else timedelta(seconds=max(seconds, 0.01)),
+        enable_output=aloud,
     )
     hints = mathopt.ModelSolveParameters()
     if hint is not None:

@@ -71,12 +71,13 @@ def optimizer(
     Each row goes to standard error as soon as it is measured, all of them to standard output at the end.
     """
     from supplychain.cli.bench import optimizer as bench
+    from supplychain.cli.bench.peers import PEERS
 
     rows: Rows = []
     for row in bench.run(
         skus or (1_000,), seeds, tightness or (1.25,), _known(features or ["base", "all"], ("base", "all")),
         replans=replans, sweeps=sweeps, peer_skus=peer_skus, peer_seconds=peer_seconds,
-        peers=_known(peer or [*bench.PEERS], bench.PEERS), second_core=second_core,
+        peers=_known(peer or [*PEERS], PEERS), second_core=second_core,
     ):  # fmt: skip
         typer.echo(dumps(row), err=True)
         rows.append(row)

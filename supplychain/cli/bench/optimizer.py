@@ -11,8 +11,7 @@ import resource
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import replace
-from importlib.util import find_spec
+from dataclasses import asdict, replace
 from multiprocessing import get_context
 from typing import Any
 
@@ -24,20 +23,18 @@ from optimizers.budget import Budget
 from optimizers.coordinated import warm
 from optimizers.formulation import formulate
 from optimizers.markets import market
-from optimizers.milp import solve_integer, solve_linear
-from optimizers.monolith import read_plan
+from optimizers.milp import solve_linear
 from optimizers.prices import Coordination, coordinate
 from optimizers.prices import run as run_prices
 from optimizers.replan import replan
 from optimizers.solution import Solution
 from optimizers.standing import Standing
 from optimizers.verify import audit
+from supplychain.cli.bench.peers import GAP, PEERS, Case, ask
 from supplychain.domain.errors import UnavailableError
 
 GAPS = {"units_to_1pct": 0.01, "units_to_05pct": 0.005, "units_to_03pct": 0.003, "units_to_01pct": 0.001}
 UNIT_SKUS = 1_000
-PEERS = ("highs", "cp-sat", "cbc")
-"""Other solvers on the whole model, beside the price engine on the same problem."""
 Row = dict[str, Any]
 
 
@@ -80,7 +77,7 @@ def run_bench(
                     if second_core:
                         yield _engine_row(count, seed, tight, kind, sweeps, 1, unit)
                 if peer_skus:
-                    yield from _side_by_side(peer_skus, seed, tight, kind, peer_seconds, sweeps, peers)
+                    yield from _side_by_side(Case(peer_skus, seed, tight, kind), peer_seconds, sweeps, peers)
 
 
 def unit_seconds(skus: int = UNIT_SKUS, threads: int = 2) -> tuple[float, float]:
@@ -133,51 +130,15 @@ def peak_mb() -> float:
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0, 1)
 
 
-def _side_by_side(
-    skus: int, seed: int, tight: float, features: str, seconds: float, sweeps: int, peers: Sequence[str]
-) -> Iterator[Row]:
+def _side_by_side(case: Case, seconds: float, sweeps: int, peers: Sequence[str]) -> Iterator[Row]:
     """The price engine, and `peers` on the monolith, on the same problem."""
-    problem = market(skus, seed, tightness=tight, features=features)
-    told = {"skus": skus, "features": features, "seed": seed, "tightness": tight}
-    engines = [("prices", Params(sweeps=6 * sweeps, gap=0.0005, time_limit_seconds=seconds, engine=Engine.PRICES))]
-    if "highs" in peers:
-        exact = Params(engine=Engine.EXACT, gap=0.0005, node_limit=10**9, time_limit_seconds=seconds)
-        engines.append(("highs-monolith", exact))
-    for name, params in engines:
-        found = solve(problem, params)
-        yield {
-            "engine": name, **told, "objective": found.objective, "bound": found.bound, "gap": found.gap,
-            "seconds": round(found.seconds, 3), "stop": str(found.stop), "faults": 0,
-        }  # fmt: skip
-    if "cp-sat" in peers:
-        yield {"engine": "cp-sat-monolith", **told, **_cp_sat(problem, seconds)}
-    if "cbc" in peers:
-        yield {"engine": "cbc-monolith", **told, "skipped": _without_cbc()}
-
-
-def _cp_sat(problem: Problem, seconds: float) -> Row:
-    """CP-SAT on the monolith; only where every column is integer, and its plan is believed only after the audit."""
-    form = formulate(problem)
-    program = form.model.arrays()
-    if not program.integer.all():
-        return {"skipped": "the model has continuous columns"}
-    started = time.perf_counter()
-    outcome = solve_integer(program, node_limit=None, gap=0.0005, seed=0, seconds=seconds, solver="cp-sat")
-    row: Row = {
-        "bound": outcome.bound,
-        "seconds": round(time.perf_counter() - started, 3),
-        "objective": None,
-        "gap": None,
-    }
-    if outcome.values is not None:
-        found = audit(problem, read_plan(form, outcome.values))
-        cost = found.costs.total
-        row |= {"objective": cost, "gap": (cost - outcome.bound) / max(abs(cost), 1.0), "faults": len(found.faults)}
-    return row
-
-
-def _without_cbc() -> str:
-    return "CBC is no dependency of the project: PuLP is not installed" if find_spec("pulp") is None else "not wired"
+    found = solve(case.problem(), Params(sweeps=6 * sweeps, gap=GAP, time_limit_seconds=seconds, engine=Engine.PRICES))
+    yield {
+        "engine": "prices", **asdict(case), "objective": found.objective, "bound": found.bound, "gap": found.gap,
+        "seconds": round(found.seconds, 3), "stop": str(found.stop), "faults": 0,
+    }  # fmt: skip
+    for peer in peers:
+        yield ask(peer, case, seconds)
 
 
 def replan_rows(skus: int = 1_000, seed: int = 0, features: str = "all", spikes: int = 100) -> Iterator[Row]:
