@@ -5,6 +5,8 @@ Apart from `engine` so that numba is imported only when a problem is large enoug
 
 from __future__ import annotations
 
+import numpy as np
+
 from optimizers.booking import read_book
 from optimizers.budget import Budget
 from optimizers.params import Params
@@ -27,7 +29,13 @@ def warm() -> None:
     """Compile every kernel (or load it from the cache), so that the first large plan does not wait for the compiler."""
     import time
 
+    from optimizers.beside import Beside
+    from optimizers.restrict import Taken
     from optimizers.samples import small_problem
 
     budget = Budget(time.monotonic, time.monotonic(), None, lambda: False)
     run(coordinate(small_problem(1, items=3), Params(sweeps=3), budget, lists=2))
+    one = small_problem(1, items=1)
+    size = one.sizes
+    free = Prices(*(np.zeros((size[rows], size[columns])) for rows, columns in ("GB", "LB", "WT")))
+    Beside(one, Taken.nothing(one), free).plan()

@@ -8,7 +8,9 @@ planned. Supply is used first expired, first in; leftovers are offered to lines 
 from __future__ import annotations
 
 from optimizers import positions as at
+from optimizers.allotment import allot, price_rows
 from optimizers.classes import count_sold, find_ways, price_backlog, useful_pieces, weigh_lines
+from optimizers.item_program import order_classes
 from optimizers.kernel import inlined, kernel
 from optimizers.layout import Tables
 from optimizers.milp import Floats
@@ -17,7 +19,7 @@ from optimizers.routes import INFINITE, Rates, best_arrival, departures, fill_co
 from optimizers.scratch import Scratch
 from optimizers.shipping import add_row, leftover, pinned, refresh, ship, ship_to, shut_full_lanes
 from optimizers.solution import Ints
-from optimizers.trials import choose_orders, leave_to_hub, order, want_the_rest
+from optimizers.trials import choose_orders, leave_to_hub, note_orders, order, want_the_rest
 
 TRIES = 12
 """Rows and ways tried for one demand line at most."""
@@ -28,6 +30,57 @@ def plan_item(
     lay: Tables, item: int, rates: Rates, closed: Ints, led: Ledgers, work: Scratch, rows: Rows, book: Book
 ) -> float:
     """Plan one item beside what `led` holds, post it to `led` and append its rows to `book`; returns its cost."""
+    cost = _open_item(lay, item, rates, closed, led, work, rows, book)
+    _highest(lay, item, closed, led, work)
+    lots = rows.number[0]
+    at_once = choose_orders(lay, item, rates, led, work, rows)
+    if not at_once:
+        rows.number[0] = lots
+        cost += _serve_lines(lay, item, rates, led, work, rows, book, True)
+        want_the_rest(lay, item, lots, work, rows)
+        leave_to_hub(lay, item, work)
+        order(lay, item, rates, led, work)
+    cost += _buy(lay, item, led, work, book)
+    _open_orders(lay, item, led, work, rows)
+    if at_once:
+        _note_worth(lots, work, rows, book)
+        cost += _serve_allotted(lay, item, led, work, rows, book)
+    else:
+        cost += _serve_from_hub(lay, item, led, work, rows, book)
+    return _close_item(lay, item, rates, cost, led, work, rows, book)
+
+
+@kernel
+def deal_item(
+    lay: Tables, item: int, orders: Ints, rates: Rates, closed: Ints, led: Ledgers, work: Scratch, rows: Rows, book: Book
+) -> float:  # fmt: skip
+    """Like `plan_item`, with the orders given (pieces by candidate of the item): only the pieces are dealt out.
+
+    Nobody asks whether the orders may stand. The item must not have more supply rows than are dealt out at once.
+    """
+    cost = _open_item(lay, item, rates, closed, led, work, rows, book)
+    order_classes(lay, item, work)
+    for i in range(lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]):
+        work.line[at.W_TAKE, i] = rows.open[i]
+    for c in range(len(orders)):
+        work.cand[at.W_ORDER, c] = orders[c]
+    lots = rows.number[0]
+    note_orders(lay, item, lots, work, rows)
+    price_rows(lay, item, 0, work, rows)
+    allot(lay, item, work, rows)
+    rows.number[0] = lots
+    cost += _buy(lay, item, led, work, book)
+    _open_orders(lay, item, led, work, rows)
+    _note_worth(lots, work, rows, book)
+    cost += _serve_allotted(lay, item, led, work, rows, book)
+    return _close_item(lay, item, rates, cost, led, work, rows, book)
+
+
+@inlined
+def _open_item(
+    lay: Tables, item: int, rates: Rates, closed: Ints, led: Ledgers, work: Scratch, rows: Rows, book: Book
+) -> float:
+    """Price all ways beside what `led` holds, open the item's lines and lots, carry out its pinned moves."""
     reserve(lay, item, -1.0, led)
     room = work.room
     for lane in range(room.shape[0]):
@@ -51,30 +104,27 @@ def plan_item(
     _open_lots(lay, item, led, rows)
     cost = lay.item_money[at.ITEM_CONSTANT, item] + pinned(lay, item, led, rows, book)
     want_the_rest(lay, item, rows.number[0], work, rows)
-    _highest(lay, item, closed, led, work)
-    lots = rows.number[0]
-    at_once = choose_orders(lay, item, rates, led, work, rows)
-    if not at_once:
-        rows.number[0] = lots
-        cost += _serve_lines(lay, item, rates, led, work, rows, book, True)
-        want_the_rest(lay, item, lots, work, rows)
-        leave_to_hub(lay, item, work)
-        order(lay, item, rates, led, work)
-    cost += _buy(lay, item, led, work, book)
-    _open_orders(lay, item, led, work, rows)
-    if at_once:
-        for r in range(lots):
-            if rows.row[at.R_LOT, r] >= 0:
-                book.worth[rows.row[at.R_LOT, r]] = work.allot.worth[r]
-        cost += _serve_allotted(lay, item, led, work, rows, book)
-    else:
-        cost += _serve_from_hub(lay, item, led, work, rows, book)
+    return float(cost)
+
+
+@inlined
+def _close_item(
+    lay: Tables, item: int, rates: Rates, cost: float, led: Ledgers, work: Scratch, rows: Rows, book: Book
+) -> float:
+    """Serve what is open from what is left, and write the item's cost down."""
     cost += _serve_lines(lay, item, rates, led, work, rows, book, False)
     cost += leftover(lay, item, led, rows, book)
     cost += _unserved(lay, item, rows)
     book.item[at.B_COUNT, item] = book.next[0] - book.item[at.B_START, item]
     book.cost[item] = cost
     return float(cost)
+
+
+@inlined
+def _note_worth(lots: int, work: Scratch, rows: Rows, book: Book) -> None:
+    for r in range(lots):
+        if rows.row[at.R_LOT, r] >= 0:
+            book.worth[rows.row[at.R_LOT, r]] = work.allot.worth[r]
 
 
 @inlined

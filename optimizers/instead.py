@@ -97,6 +97,7 @@ class Quickly:
         self._beside, self._problem, self._orders = beside, problem, orders
         self._everywhere = np.ones(orders.shape, dtype=bool)
         self._open = decided(problem).open
+        self._without: dict[int, Found | None] = {}
         now = self._beside.cost_with(orders, self._everywhere)
         self._cost = None if now is None else now[0]
 
@@ -106,9 +107,14 @@ class Quickly:
         return None if found is None or self._cost is None else round(found[0] - self._cost)
 
     def without(self, mode: int, period: int) -> Found | None:
-        """Plan anew without the offer, everything else free."""
-        offer = self._problem.modes.offer
-        fixed = np.broadcast_to((offer == offer[mode])[:, None], self._orders.shape)
+        """Plan anew without the offer, everything else free; once for all lines of the offer."""
+        offer = int(self._problem.modes.offer[mode])
+        if offer not in self._without:
+            self._without[offer] = self._barred(offer)
+        return self._without[offer]
+
+    def _barred(self, offer: int) -> Found | None:
+        fixed = np.broadcast_to((self._problem.modes.offer == offer)[:, None], self._orders.shape)
         found = self._beside.cost_with(np.where(fixed & self._open, 0, self._orders), fixed)
         if found is None or self._cost is None:
             return None

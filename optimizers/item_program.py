@@ -41,7 +41,7 @@ def run_program(lay: Tables, item: int, rates: Rates, work: Scratch) -> float:
     T, hub, bottom = lay.periods, lay.item[at.ITEM_HUB, item], lay.start[at.CAND_START, item]
     off, value, left = work.time[at.W_FLOOR, T - 1], work.value, work.time_money[at.W_LEFT]
     choice, stages, ranked, arrival = work.choice, work.stage, work.line[at.W_RANK], lay.cand[at.CAND_ARRIVAL]
-    _order_classes(lay, item, work)
+    order_classes(lay, item, work)
     spoils = _leftover_worth(lay, item, work)
     value[:off] = NEVER
     value[off] = 0.0
@@ -137,7 +137,7 @@ def _throw_away(value: Floats, choice: Ints, off: int, top: int, price: float) -
 
 
 @inlined
-def _order_classes(lay: Tables, item: int, work: Scratch) -> None:
+def order_classes(lay: Tables, item: int, work: Scratch) -> None:
     """Lines by class period, latest first, by counting; those without a way last."""
     T, lines = lay.periods, lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]
     place = work.time[at.W_FIRST]
