@@ -20,6 +20,7 @@ from optimizers.coordination import coordinate, scaled
 from optimizers.dispatch import deal_item
 from optimizers.given import decided
 from optimizers.layout import Tables
+from optimizers.milp import Floats
 from optimizers.params import Params
 from optimizers.plans import used_places
 from optimizers.posting import Ledgers, overflow_cost, remove_item
@@ -105,6 +106,27 @@ class Beside:
         else:
             tables = self._bound_to(wanted, np.ones(len(wanted), dtype=bool), wanted > 0)[0]
             self._run(tables, *self._ways[0])
+
+    def worth_of_room(self) -> tuple[Ints, Floats, Floats]:
+        """Capacity cells that hold the item back, what it would save were each without end, and units it would take then."""
+        state, lay, led = self._state, self._state.lay, self._state.ledgers
+        way = self._free[2]
+        cost, placed = self._trial(state.tables, *way)
+        sharing = np.flatnonzero(lay.cand_cell >= 0)
+        cell, usage = lay.cand_cell[sharing], lay.cand_usage[sharing]
+        limit = led.group[at.USED_GROUP_LIMIT]
+        room = limit - led.group[at.USED_GROUP]
+        step = np.zeros(len(room))
+        np.maximum.at(step, cell, lay.cand_step[sharing] * usage)
+        left = room - np.bincount(cell, placed[sharing] * usage, len(room))
+        cells = np.unique(cell[left[cell] < step[cell]])
+        saved, units = np.zeros((2, len(cells)))
+        for n, each in enumerate(cells):
+            known, limit[each] = limit[each], INFINITE
+            other, placed = self._trial(state.tables, *way)
+            limit[each] = known
+            saved[n], units[n] = cost - other, (placed[sharing] * usage)[cell == each].sum() - room[each]
+        return cells, saved, units
 
     def _still_possible(self, standing: Orders) -> list[Ints]:
         """Orders (M, T) of the standing plan as the only element, none where an offer no longer allows them."""

@@ -1,14 +1,14 @@
 """Milliseconds: plan only what changed, against what the rest of the published plan leaves.
 
 Items that did not change keep every line, so that a spike of one item does not make the whole plan nervous. The rest is
-touched only where its old lines are no longer possible.
+touched only where its old lines are no longer possible, or, a few items, where they hold what changed items need most.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -33,17 +33,19 @@ def replan(
     params: Params | None = None,
     *,
     prices: Prices | None = None,
+    moving: float = 0.005,
     cancel: Callable[[], bool] = never,
     clock: Callable[[], float] = time.monotonic,
 ) -> Solution:
-    """Solve `items` again and keep the lines of all other items.
+    """Solve `items` again and keep the lines of all others, but for a few that give way.
 
     Parameters
     ----------
     previous : the last plan in the numbers of this problem.
     items : items whose facts changed. Items whose old lines break a rule now are added to them.
     prices : shadow prices of the last plan: each item is planned by its program under them, in milliseconds. None = by
-        the exact model.
+        the exact model, and nobody gives way.
+    moving : share of the other items that may be planned again, because what they hold is worth more to `items`.
 
     Returns
     -------
@@ -63,6 +65,11 @@ def replan(
         changed = np.union1d(changed, culprits) if len(culprits) else everything
     else:
         found = _solve(problem, previous, everything, params, budget, prices)
+    most = int(moving * (len(everything) - len(changed)))
+    if prices is not None and most and len(changed) and found.stop is StopReason.WORK:
+        from optimizers.give_way import give_way
+
+        found = replace(found, plan=give_way(problem, found.plan, changed, prices, most, budget))
     return checked(problem, found, budget)
 
 
