@@ -15,6 +15,7 @@ import numpy as np
 from optimizers import positions as at
 from optimizers.booking import read_book
 from optimizers.budget import Budget
+from optimizers.climb import climb
 from optimizers.columns import Flag
 from optimizers.coordination import coordinate, scaled
 from optimizers.dispatch import deal_item
@@ -37,8 +38,8 @@ _LEVELS_OF_MANY: Final = (1.0, 0.0)
 """For an item of many pieces, of which each trial takes more than a millisecond."""
 _FEW: Final = 2
 """Levels tried where some orders are fixed."""
-_TRIES, _FEWEST, _LIGHT = 24, 8, 600
-"""Changes by one batch that are tried at most; fewer, but no fewer than the second, for items of more pieces than the third."""
+_TRIES, _FEWEST, _LIGHT = 48, 8, 600
+"""Changes that are tried at most; fewer, but no fewer than the second, for items of more pieces than the third."""
 _LANE_ROUNDS, _LANE_STEP = 6, 0.1
 """Deals that find the item's own prices of lanes, and by what share of the median loss of a piece they rise."""
 _OWN_ROUNDS: Final = 8
@@ -78,7 +79,7 @@ class Beside:
         self._learn_lanes(self._free[1])
 
     def plan(self, standing: Orders | None = None) -> Plan:
-        """The cheapest plan found: the program's, then batch by batch as long as one more or one less is cheaper.
+        """The cheapest plan found: the program's, then change by change as long as one makes it cheaper.
 
         standing : orders of the item in force; where they may still be kept, no plan that costs more replaces them.
         """
@@ -137,26 +138,15 @@ class Beside:
         return [orders] if (allowed | (new == 0)).all() else []
 
     def _climb(self, orders: Ints) -> tuple[float, Ints] | None:
-        """Cost and orders after taking changes by one batch that make them cheaper; None when they cannot stand."""
-        lay = self._state.lay
-        best, tries = self._cost_of(orders), 0
-        if best is None:
-            return None
-        moves = [(c, sign) for c in np.flatnonzero(orders[lay.cand_mode, lay.cand_period]).tolist() for sign in (1, -1)]
-        most = max(_TRIES * _LIGHT // max(int(lay.line_pieces.sum()), _LIGHT), _FEWEST)
-        while moves and tries < most:
-            c, sign = moves.pop(0)
-            cell = int(lay.cand_mode[c]), int(lay.cand_period[c])
-            pieces = int(best[1][cell]) + sign * int(lay.cand_step[c])
-            if pieces > lay.cand_high[c] or pieces < 0:
-                continue
-            other = best[1].copy()
-            other[cell] = pieces if pieces >= lay.cand_low[c] else 0
-            found, tries = self._cost_of(other), tries + 1
-            if found is not None and found[0] < best[0] - 1.0:
-                best = found
-                moves.insert(0, (c, sign))
-        return best
+        """Cost and orders after changes that make them cheaper; None when they cannot stand."""
+        found, lay = self._cost_of(orders), self._state.lay
+        if found is None or not self._few_rows(self._wanted(orders)):
+            return found
+        pieces = max(int(lay.line_pieces.sum()), _LIGHT)
+        cost, wanted = climb(self._cost, found[0], self._wanted(orders), lay, max(_TRIES * _LIGHT // pieces, _FEWEST))
+        grid = self._given.copy()
+        grid[lay.cand_mode, lay.cand_period] += wanted
+        return cost, grid
 
     def cost_with(self, orders: Ints, fixed: Flag) -> tuple[float, Ints] | None:
         """Cost and orders (M, T) when `orders` are kept wherever `fixed`; None when no such plan was found.
@@ -191,14 +181,18 @@ class Beside:
         wanted = self._wanted(orders)
         if not self._few_rows(wanted):
             return self.cost_with(orders, np.ones(orders.shape, dtype=bool))
+        lay, grid = self._state.lay, self._given.copy()
+        grid[lay.cand_mode, lay.cand_period] += wanted
+        cost = self._cost(wanted)
+        return None if not np.isfinite(cost) or (grid != orders).any() else (cost, grid)
+
+    def _cost(self, wanted: Ints) -> float:
+        """Cost of a plan with these pieces by candidate; endless when they cannot stand."""
         key = wanted.tobytes()
         if key not in self._dealt:
             stands = not (wanted > self._most).any() and self._apart(np.flatnonzero(wanted))
             self._dealt[key] = self._deal(wanted, *self._ways[0]) if stands else np.inf
-        lay, grid = self._state.lay, self._given.copy()
-        grid[lay.cand_mode, lay.cand_period] += wanted
-        cost = self._dealt[key]
-        return None if not np.isfinite(cost) or (grid != orders).any() else (cost, grid)
+        return self._dealt[key]
 
     def _wanted(self, orders: Ints) -> Ints:
         """Pieces by candidate."""

@@ -18,7 +18,7 @@ from optimizers.budget import Budget
 from optimizers.engine import checked, never
 from optimizers.params import Params
 from optimizers.problem import Problem
-from optimizers.restrict import Taken, joined, restrict
+from optimizers.restrict import Part, Taken, joined, restrict
 from optimizers.sequence import Found, in_turn
 from optimizers.solution import Ints, Plan, Prices, Solution, StopReason
 from optimizers.verify import MINIMUM, Fault, audit
@@ -81,10 +81,17 @@ def _solve(
         kept = restrict(problem, np.setdiff1d(np.arange(problem.sizes["N"]), changed))
         plans.append(kept.lift(kept.lower(previous)))
         base = Taken.by(problem, plans[0])
-    parts = [restrict(problem, np.array([item])) for item in changed]
+    parts = sorted((restrict(problem, np.array([item])) for item in changed), key=_worth, reverse=True)
     found, nodes, stop = in_turn(parts, base, params, budget, prices, previous)
     plans += [part.lift(plan) for part, plan in zip(parts, found, strict=True)]
     return Found(joined(plans), -np.inf, False, 0, nodes, stop or StopReason.WORK, prices)
+
+
+def _worth(part: Part) -> float:
+    """What a piece that falls short costs more than one that is bought, on average: who comes first finds capacity."""
+    demand, unit = part.problem.demand, part.problem.modes.unit_cost
+    lost = float((demand.pieces * demand.shortage_cost).sum()) / max(int(demand.pieces.sum()), 1)
+    return lost - float(unit.min(initial=unit.max(initial=0)))
 
 
 def _culprits(problem: Problem, plan: Plan, faults: tuple[Fault, ...]) -> Ints:
