@@ -23,7 +23,7 @@ BUYERS: Final = 0.5
 """Share of interest that follows buying."""
 CROWD: Final = 1_000.0
 """The background of interest is kept per so many viewers."""
-CLICKS: Final = 0.8
+CLICKS: Final = 0.95
 """Share of the false alarms that the clicks on an item have a say in, where they are told."""
 TALK: Final = 0.3
 """Share of the rest that the comments of its room have a say in: they are called for as often as they are meant."""

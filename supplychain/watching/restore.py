@@ -79,6 +79,7 @@ def _witnesses(kind: Witnesses) -> WitnessState:
         _columns(kind, kind.FLOATS, rows, "<f8"),
         kind.reached[:, rows].tobytes(),
         kind.excited[:, rows].tobytes(),
+        kind.said[rows].tobytes(),
     )
 
 
@@ -105,6 +106,8 @@ def _load_witnesses(kind: Witnesses, rows: Rows, state: WitnessState) -> None:
     kind.reached[:, rows] = np.frombuffer(state.reached, dtype="<f8").reshape(-1, rows.size)
     if state.excited:
         kind.excited[:, rows] = np.frombuffer(state.excited, dtype="<f8").reshape(-1, rows.size)
+    if state.said:
+        kind.said[rows] = np.frombuffer(state.said, dtype="<f8")
 
 
 def _columns(running: Streams | Witnesses, names: tuple[str, ...], rows: Rows, kind: str) -> bytes:

@@ -43,6 +43,7 @@ class WitnessState(msgspec.Struct, array_like=True):
     lately: bytes = b""
     reached: bytes = b""
     excited: bytes = b""
+    said: bytes = b""
 
 
 class CrowdState(msgspec.Struct, array_like=True):

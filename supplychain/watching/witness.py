@@ -27,7 +27,7 @@ from supplychain.watching.detector import Constants, Floats, Rows, Streams
 Flags = npt.NDArray[np.bool_]
 Name = tuple[str, str]
 """Stream of the room and SKU, no SKU for what belongs to the room."""
-LATELY: Final = 0.87
+LATELY: Final = 0.9
 """Forgetting per bin of the surplus of a count."""
 LEVELS: Final = np.array([0.5, 1.0, 1.5, 2.0, 2.25, 2.5, 2.75, 3.0, 3.5, 4.0, 5.0, 6.0, 8.0, 12.0])
 """Surpluses, in standard deviations, of which is counted how often they are reached."""
@@ -41,6 +41,8 @@ MEMORY_BINS: Final = 8_640.0
 ECHO: Final = 1.5
 """Counts that each order beyond the expected ones brings along, before that is learned."""
 ECHO_MASS: Final = 100.0
+FADING: Final = 0.9
+"""What is left, per bin in which nothing is heard, of how far the weight that was said last lies from one."""
 FLOOR: Final = 0.1
 GAIN: Final = 0.125
 RARE, RAREST = 0.1, 0.003
@@ -70,6 +72,7 @@ class Witnesses:
         self.known: Floats = np.zeros(0)
         self.along: Floats = np.zeros(0)
         self.moved: Floats = np.zeros(0)
+        self.said: Floats = np.zeros(0)
         self.reached: Floats = np.zeros((len(LEVELS), 0))
         self.excited: Floats = np.zeros((len(LEVELS), 0))
 
@@ -80,19 +83,21 @@ class Witnesses:
         if more > 0:
             for column in self.FLOATS:
                 setattr(self, column, np.concatenate((getattr(self, column), np.zeros(more))))
+            self.said = np.concatenate((self.said, np.zeros(more)))
             self.subject = np.concatenate((self.subject, np.zeros(more, dtype=np.int64)))
             self.reached = np.concatenate((self.reached, np.zeros((len(LEVELS), more))), axis=1)
             self.excited = np.concatenate((self.excited, np.zeros((len(LEVELS), more))), axis=1)
         self.subject[row] = subject
         self.surplus[row] = self.spread[row] = 0.0
         self.known[row] = USUAL_BINS
+        self.said[row] = 1.0
         self.along[row], self.moved[row] = ECHO * ECHO_MASS, ECHO_MASS
         self.reached[:, row] = USUAL_BINS * USUAL
         self.excited[:, row] = 0.0
         return row
 
     def weigh(self, heard: Heard | None, lift: Floats, excess: Floats, still: Flags, head: int) -> Floats:
-        """Take a bin into account and return the weight of each subject, one where nothing was heard.
+        """Take a bin into account and return the weight of each subject, going back to one where nothing is heard.
 
         Parameters
         ----------
@@ -140,7 +145,11 @@ class Witnesses:
         self.reached[:, rows] = keep * self.reached[:, rows] + reached
         lasts = ~there | (high >= LEVELS[0])
         self.excited[:, rows] = np.where(lasts, keep * self.excited[:, rows] + reached, 0.0)
-        return np.where(there, FLOOR + np.where(p <= RARE, GAIN / np.maximum(p, RAREST), 0.0), 1.0)
+        now = FLOOR + np.where(p <= RARE, GAIN / np.maximum(p, RAREST), 0.0)
+        # A sample that is lost takes nothing back, and a witness that has gone says no more.
+        said = np.where(there, now, 1.0 + FADING * (self.said[rows] - 1.0))
+        self.said[rows] = said = np.where(still, 1.0, said)
+        return said
 
     def _acquit(self, rows: Rows) -> None:
         """Take back what was counted since these witnesses became excited: a burst has proven them right."""

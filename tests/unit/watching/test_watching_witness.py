@@ -82,15 +82,28 @@ def test_excitement_that_a_burst_followed_costs_no_say() -> None:
     assert (one.known[rows] >= one.reached[0, rows]).all()
 
 
-def test_a_bin_without_a_sample_and_a_burst_that_runs_weigh_one() -> None:
+def test_a_lost_sample_takes_nothing_back_and_a_witness_that_has_gone_weighs_one() -> None:
+    one, before = listen(np.full((200, 2), 10.0))
+    none, still = np.zeros(2), np.zeros(2, dtype=np.bool_)
+    excited = Heard(np.array([0]), np.array([90.0]), np.ones(1))
+    loud = one.weigh(excited, np.ones(2), none, still, 200)
+    assert loud[0] > 5.0
+    silence = np.array([one.weigh(None, np.ones(2), none, still, 201 + at) for at in range(60)])
+    assert 0.8 * loud[0] < silence[0, 0] < loud[0]
+    assert before[-1, 1] < silence[0, 1] < 0.4, "the other was calm, and a lost sample is no reason to alarm"
+    assert (np.diff(silence[:, 0]) < 0.0).all()
+    assert silence[-1] == pytest.approx([1.0, 1.0], abs=0.1)
+
+
+def test_a_burst_that_runs_weighs_one() -> None:
     one, _ = listen(np.full((200, 2), 10.0))
-    nothing = one.weigh(None, np.ones(2), np.zeros(2), np.zeros(2, dtype=np.bool_), 200)
-    assert nothing.tolist() == [1.0, 1.0]
     heard = Heard(np.array([0, 1]), np.array([90.0, 90.0]), np.ones(2))
-    weights = one.weigh(heard, np.ones(2), np.zeros(2), np.array([True, False]), 201)
+    weights = one.weigh(heard, np.ones(2), np.zeros(2), np.array([True, False]), 200)
     assert weights[0] == 1.0
     assert weights[1] > 5.0
     assert one.surplus[0] == 0.0
+    after = one.weigh(None, np.ones(2), np.zeros(2), np.zeros(2, dtype=np.bool_), 201)
+    assert after[0] == 1.0, "what was said before the burst is over with it"
 
 
 def test_what_is_planned_is_nothing_unusual() -> None:
