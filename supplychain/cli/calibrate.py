@@ -18,7 +18,7 @@ from supplychain.cli.tuning import File, Sets, changes
 from supplychain.domain.errors import InvalidInputError
 from supplychain.domain.tuning import Detector, parse
 from supplychain.planning.calibrate import store_thresholds
-from supplychain.watching import calibration, rehearsal
+from supplychain.watching import calibration, rehearsal, seldom
 from supplychain.watching.detector import shape_of
 from supplychain.watching.thresholds import ThresholdTable
 
@@ -26,7 +26,8 @@ app = typer.Typer(help="Calibrate detectors by simulation.", no_args_is_help=Tru
 CHECKED_PER_HOUR = 1.0
 ALARMS_PER_STREAM = 0.4
 LEAST_ALARMS = 20
-"""A rehearsal shows so many alarms at each point for each stream that the first look simulates, and at least so many."""
+"""A rehearsal shows so many alarms at each point for each stream that the first look simulates, one of rooms that sell seldom
+a quarter of that, and at least so many."""
 _SMALL = {"rates": (0.2, 1.0, 5.0), "clumpings": (0.0, 0.5), "alarms": calibration.ALARMS}
 
 
@@ -98,7 +99,10 @@ def _table(tuning: Detector, streams: int, bins: int, seed: int, jobs: int, *, q
         if quick:
             return found
         with bar("rehearsals") as progress:
-            return rehearsal.rehearse(tuning, found, alarms=alarms, **size, run=run, progress=progress)
+            found = rehearsal.rehearse(tuning, found, alarms=alarms, **size, run=run, progress=progress)
+        with bar("rooms that sell seldom") as progress:
+            few = max(alarms // 4, LEAST_ALARMS)
+            return seldom.rehearse_seldom(tuning, found, alarms=few, **size, run=run, progress=progress)
 
 
 def _check(tuning: Detector, found: ThresholdTable, rooms: int, seed: int) -> list[dict[str, float]]:

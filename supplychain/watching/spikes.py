@@ -31,7 +31,7 @@ GAP_BINS = 12
 FULL_SHARE = 0.2
 """Orders per bin from which on an item has a full share of its room's false alarms; slower items have less, since no
 threshold would let a burst of theirs be seen early."""
-LEAST_SHARE = 0.1
+LEAST_SHARE, STEEP = 0.1, 1.5
 LEAST_ORDERS = 2.0
 MOST_TRUST = 1_000.0
 """No crowd gives more."""
@@ -280,9 +280,9 @@ class SpikeWatch:
         close = np.flatnonzero(several & (self.streams.score[rows] > np.interp(np.log(rate), *bound)))
         if not close.size:
             return
-        weights = np.clip(rate / FULL_SHARE, LEAST_SHARE, 1.0)
+        weights = np.clip(rate / FULL_SHARE, LEAST_SHARE, 1.0) ** STEEP
         bases = np.array([burst.base for burst in self.bursts.values()])
-        others = np.clip(bases / FULL_SHARE, LEAST_SHARE, 1.0)
+        others = np.clip(bases / FULL_SHARE, LEAST_SHARE, 1.0) ** STEEP
         everybody = np.concatenate((rows, np.fromiter(self.bursts, dtype=np.int64)))
         shares = exact_sums(self.rooms[everybody], np.concatenate((weights, others)), len(self.room_of))
         wanted = self.alarms_per_bin * weights[close] / shares[self.rooms[rows[close]]]

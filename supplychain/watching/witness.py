@@ -8,7 +8,7 @@ unusual is told by the witness's own past: p is the share of time in which it wa
     wanted false alarms × weight(p),     weight(p) = FLOOR + (GAIN / max(p, RAREST) where p ≤ RARE)
 
 whose mean over all time is below one, whatever the witness does: what is saved pays for alarms that come with a threshold
-that falls at once. Counts that the orders bring along by themselves are learned as a regression and taken off before. One that is often excited about nothing so loses its say
+that falls at once. Where a sample is lost the last weight fades towards one. Counts that the orders bring along by themselves are learned as a regression and taken off before. One that is often excited about nothing so loses its say
 by itself.
 
 Source: Genovese, Roeder & Wasserman (2006), "False discovery control with p-value weighting".
