@@ -43,7 +43,8 @@ def call(*words: object) -> Result:
 
 def test_a_calibration_is_stored_for_its_shape_and_checked(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("supplychain.watching.calibration.calibrate", lambda *_, **__: TABLE)
-    monkeypatch.setattr("supplychain.watching.rehearsal.rehearse", lambda _, table, **__: table)
+    for step in ("rehearsal.rehearse", "seldom.rehearse_seldom"):
+        monkeypatch.setattr(f"supplychain.watching.{step}", lambda _, table, **__: table)
     given = ("calibrate", "spikes", "--streams", 50, "--jobs", 1, "--data-dir", folder, "--json")
     said = json.loads(call(*given, "--set", "detector.ratio=3", "--reason", "bigger bursts").stdout)
     assert said["thresholds"] == 1

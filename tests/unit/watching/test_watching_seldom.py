@@ -12,7 +12,7 @@ from supplychain.domain.tuning import Detector
 from supplychain.watching.rehearsal import Trial
 from supplychain.watching.seldom import Outcome, lengthened, outcome, rehearse_seldom, told
 from supplychain.watching.table import SHIPPED
-from supplychain.watching.thresholds import ThresholdTable
+from supplychain.watching.thresholds import LEAST_NATS, ThresholdTable
 
 TUNING = Detector()
 LINES = ((2.0, 3.0, 4.0),) * 2
@@ -44,14 +44,14 @@ def test_the_error_of_a_trial_is_told_to_the_points_that_its_alarms_read() -> No
 
 def test_a_rehearsal_brings_a_room_that_sells_seldom_to_what_is_wanted() -> None:
     low = replace(
-        SHIPPED, nats=tuple(tuple(tuple(0.8 * one for one in line) for line in plane) for plane in SHIPPED.nats)
+        SHIPPED, nats=tuple(tuple(tuple(0.9 * one for one in line) for line in plane) for plane in SHIPPED.nats)
     )
     before = error_of(low, 0.04, alarms=40)
     done: list[float] = []
     mended = rehearse_seldom(
         TUNING,
         low,
-        rounds=3,
+        rounds=2,
         alarms=40,
         rates=(0.04, 0.05),
         clumpings=(0.2,),
@@ -59,16 +59,18 @@ def test_a_rehearsal_brings_a_room_that_sells_seldom_to_what_is_wanted() -> None
         seed=3,
         progress=done.append,
     )
-    assert before > math.log(3.0)
-    assert abs(error_of(mended, 0.04, alarms=40)) < math.log(1.6)
-    assert done == pytest.approx([turn / 6 for turn in range(1, 7)])
-    at = low.alarms.index(1e-4)
-    assert [line[: at + 1] for line in mended.nats[0]] == pytest.approx(
-        [tuple(round(one, 3) for one in line[: at + 1]) for line in low.nats[0]]
-    ), "a single item's alarms are left alone"
+    after = error_of(mended, 0.04, alarms=40)
+    assert before > math.log(2.0)
+    assert abs(after) < math.log(1.5)
+    assert done == pytest.approx([turn / 4 for turn in range(1, 5)])
+    kept = low.alarms.index(1e-4) + 1
+    before_it, after_it = (np.array(one.nats)[:, :, :kept] for one in (low, mended))
+    assert after_it == pytest.approx(np.maximum(before_it, LEAST_NATS), abs=1e-3), (
+        "the alarms of a single item are left alone"
+    )
 
 
 @pytest.mark.parametrize("rate", [0.021, 0.042])
 def test_sixty_items_that_sell_an_order_in_two_to_four_minutes_share_half_an_alarm_an_hour(rate: float) -> None:
     # The thresholds of before gave 1.4 and 1.8 times the wanted alarms here.
-    assert abs(error_of(SHIPPED, rate, alarms=80)) < math.log(1.4)
+    assert abs(error_of(SHIPPED, rate, alarms=80)) < math.log(1.5)
