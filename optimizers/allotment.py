@@ -82,13 +82,26 @@ def allot(lay: Tables, item: int, work: Scratch, rows: Rows) -> float:
     for i in range(lines):
         own.cost[i, ground] = work.line_money[at.W_LINE_VALUE, i]
     _begin(lines, own, work, rows)
+    deal_again(lay, item, ground, work)
+    find_worth(ground, own)
+    return float(deal_cost(lay, item, ground, own, rows))
+
+
+@kernel
+def deal_again(lay: Tables, item: int, ground: int, work: Scratch) -> None:
+    """Hand on as long as that gains, from whatever deal is in `work`; `ground` is the row of nobody."""
+    own, lines = work.allot, lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]
     for r in range(ground + 1):
         _look(r, lines, ground, own)
     for _ in range(MOST_CIRCLES):
         if not _turn(lines, ground, own):
             break
-    _worth(ground, own)
-    total = 0.0
+
+
+@kernel
+def deal_cost(lay: Tables, item: int, ground: int, own: Allotment, rows: Rows) -> float:
+    """What the pieces of the deal cost."""
+    lines, total = lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item], 0.0
     for r in range(ground):
         total -= rows.row[at.R_PIECES, r] * own.leave[r]
     for r in range(ground + 1):
@@ -226,8 +239,8 @@ def _closed(start: int, ground: int, own: Allotment) -> int:
     return found
 
 
-@inlined
-def _worth(ground: int, own: Allotment) -> None:
+@kernel
+def find_worth(ground: int, own: Allotment) -> None:
     """What one more piece of each row would save: the cheapest path of handing on that ends with it."""
     for r in range(ground + 1):
         own.label[r] = INFINITE

@@ -14,12 +14,13 @@ from optimizers.item_program import order_classes
 from optimizers.kernel import inlined, kernel
 from optimizers.layout import Tables
 from optimizers.milp import Floats
+from optimizers.ordering import note_orders, order
 from optimizers.posting import Book, Ledgers, Rows, reserve
 from optimizers.routes import INFINITE, Rates, best_arrival, departures, fill_costs, way_cost
 from optimizers.scratch import Scratch
 from optimizers.shipping import add_row, leftover, pinned, refresh, ship, ship_to, shut_full_lanes
 from optimizers.solution import Ints
-from optimizers.trials import choose_orders, leave_to_hub, note_orders, order, want_the_rest
+from optimizers.trials import choose_orders, leave_to_hub, want_the_rest
 
 TRIES = 12
 """Rows and ways tried for one demand line at most."""

@@ -112,16 +112,22 @@ def _note(stages: Ints, stage: int, kind: int, ref: int, top: int) -> int:
 @inlined
 def _leftover_worth(lay: Tables, item: int, work: Scratch) -> bool:
     """Worth of a piece nobody will take, from each period on; returns whether pieces of the item can expire."""
-    T, hub = lay.periods, lay.item[at.ITEM_HUB, item]
-    spoils = lay.item[at.ITEM_PERISHABLE, item] == 1
-    for j in range(lay.start[at.LOT_START, item], lay.start[at.LOT_START, item + 1]):
-        spoils = spoils or lay.lot[at.LOT_EXPIRES, j] < T - 1
+    T, hub, spoils = lay.periods, lay.item[at.ITEM_HUB, item], may_spoil(lay, item)
     left = work.time_money[at.W_LEFT]
     left[T] = lay.item_money[at.ITEM_SALVAGE, item]
     for t in range(T - 1, -1, -1):
         left[t] = left[t + 1] - work.stay[hub, t]
         if spoils:
             left[t] = max(left[t], -lay.item_money[at.ITEM_SCRAP, item])
+    return spoils
+
+
+@inlined
+def may_spoil(lay: Tables, item: int) -> bool:
+    """Whether pieces of the item can expire."""
+    spoils = lay.item[at.ITEM_PERISHABLE, item] == 1
+    for j in range(lay.start[at.LOT_START, item], lay.start[at.LOT_START, item + 1]):
+        spoils = spoils or lay.lot[at.LOT_EXPIRES, j] < lay.periods - 1
     return bool(spoils)
 
 

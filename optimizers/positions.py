@@ -108,6 +108,7 @@ W_HIGH: Final = 1
 W_KEPT: Final = 2
 W_KEPT_TOO: Final = 3
 W_BEST: Final = 4
+W_MOST: Final = 5
 
 W_SUPPLY: Final = 0
 W_FLOOR: Final = 1

@@ -14,7 +14,7 @@ from optimizers.milp import Floats
 from optimizers.posting import Book, Ledgers, Rows, overflow_cost, remove_item, restore_item
 from optimizers.problem import Problem
 from optimizers.routes import INFINITE, Rates
-from optimizers.scratch import Scratch
+from optimizers.scratch import SPARE_ROWS, Scratch
 from optimizers.solution import Ints
 
 
@@ -81,7 +81,7 @@ def most_rows(lay: Layout) -> int:
 def supply_rows(lay: Layout) -> Rows:
     """Working rows for the item with the most supply."""
     lots, cands, pins = (int(np.diff(start).max(initial=0)) for start in (lay.lot_start, lay.cand_start, lay.pin_start))
-    count = (lots + cands) * (pins + 1) + pins + 2
+    count = (lots + cands) * (pins + 1) + pins + 2 + SPARE_ROWS
     lines = int(np.diff(lay.line_start).max(initial=0)) + 1
     numbers = np.zeros((8, count), dtype=np.int64), np.zeros(lines, dtype=np.int64)
     return Rows(*numbers, np.zeros(2 * lay.regions), *np.zeros((2, 1), dtype=np.int64))

@@ -17,6 +17,8 @@ Choices = npt.NDArray[np.int32]
 
 MOST_ROWS = 48
 """Supply rows of an item that are dealt out all at once; an item with more is dealt out line by line."""
+SPARE_ROWS = 4
+"""Rows kept free for orders that a search adds."""
 
 
 class Allotment(NamedTuple):
@@ -24,6 +26,8 @@ class Allotment(NamedTuple):
 
     cost, arrival (lines, rows) : of a piece of the row for the line. flow (rows, lines) : pieces. idle (rows,) : pieces nobody
     takes. leave (rows,) : what a piece that stays is worth. worth (rows,) : what one more piece would save. arc, via (rows, rows) : cheapest line to hand on. label, parent (rows,).
+    slot (rows,) : candidate whose order the row is. kept (4, rows, lines), kept_row (4, 3, rows) : deals to come back to: flow; idle, slot, pieces. due (lines,) : what a
+    piece for the line would save. coming (T, lines), staying (T,) : cost of a piece that arrives at the hub in a period, and its worth when it stays.
     """
 
     cost: Floats
@@ -36,6 +40,12 @@ class Allotment(NamedTuple):
     via: Ints
     label: Floats
     parent: Ints
+    slot: Ints
+    kept: Ints
+    kept_row: Ints
+    due: Floats
+    coming: Floats
+    staying: Floats
 
 
 class Scratch(NamedTuple):
@@ -43,7 +53,7 @@ class Scratch(NamedTuple):
 
     label, step (slots, W, T), door, knock (slots, doors, T) : least cost to each place and period from the source of the
     slot, and the steps that lead there; two slots for the hub, then one for every place and period. fresh (slots,) : stamp of
-    the costs a slot was filled at; `stamp` is the present one. path (2, n) : legs of a way, lane and release.
+    the costs a slot was filled at; `stamp` is the present one. near (1,) : whether orders of goods that expire are searched (see `nearby`). hope (cands,) : what an order may gain at most. path (2, n) : legs of a way, lane and release.
     """
 
     room: Floats
@@ -62,6 +72,7 @@ class Scratch(NamedTuple):
     line: Ints
     line_money: Floats
     cand: Ints
+    hope: Floats
     lot_base: Floats
     lot_price: Floats
     time: Ints
@@ -71,6 +82,7 @@ class Scratch(NamedTuple):
     queue: Ints
     choice: Choices
     stage: Ints
+    near: Ints
     allot: Allotment
 
 
@@ -92,14 +104,14 @@ def scratch_for(lay: Layout) -> Scratch:
         label=np.zeros((slots, places, periods)), step=ints(slots, places, periods),
         door=np.zeros((slots, doors, periods)), knock=ints(slots, doors, periods), leave=ints(places, periods),
         depart=ints(doors, periods), fresh=ints(slots), stamp=np.ones(1, dtype=np.int64), path=ints(2, places * periods + 1),
-        line=ints(6, lines), line_money=np.zeros((6, lines)), cand=ints(5, cands), lot_base=np.zeros(lots), lot_price=np.zeros(lots), time=ints(5, periods + 2),
+        line=ints(6, lines), line_money=np.zeros((6, lines)), cand=ints(6, cands), hope=np.zeros(cands), lot_base=np.zeros(lots), lot_price=np.zeros(lots), time=ints(5, periods + 2),
         time_money=np.zeros((2, periods + 1)), value=np.zeros(states), other=np.zeros(states), queue=ints(states),
         choice=np.zeros((stages, states), dtype=np.int32), stage=ints(3, stages),
-        allot=_allotment(lines),
+        near=np.ones(1, dtype=np.int64), allot=_allotment(lines, periods),
     )  # fmt: skip
 
 
-def _allotment(lines: int) -> Allotment:
+def _allotment(lines: int, periods: int) -> Allotment:
     rows = MOST_ROWS + 1
 
     def ints(*shape: int) -> Ints:
@@ -108,7 +120,8 @@ def _allotment(lines: int) -> Allotment:
     return Allotment(
         cost=np.zeros((lines, rows)), arrival=ints(lines, rows), flow=ints(rows, lines), idle=ints(rows),
         leave=np.zeros(rows), worth=np.zeros(rows), arc=np.zeros((rows, rows)), via=ints(rows, rows), label=np.zeros(rows),
-        parent=ints(rows),
+        parent=ints(rows), slot=ints(rows), kept=ints(4, rows, lines), kept_row=ints(4, 3, rows), due=np.zeros(lines),
+        coming=np.zeros((periods, lines)), staying=np.zeros(periods),
     )  # fmt: skip
 
 
