@@ -79,7 +79,9 @@ def _price_arrivals(lay: Tables, item: int, ground: int, work: Scratch, rows: Ro
         if own.staying[a] < INFINITE or work.cand[at.W_MOST, c - first] < lay.cand[at.CAND_LOW, c]:
             continue
         rows.number[0] = spare
-        note_row(lay, item, lay.item[at.ITEM_HUB, item], a, 0, 0, lay.expires[lay.item[at.ITEM_LIFE, item], a], 1, -1, rows)
+        note_row(
+            lay, item, lay.item[at.ITEM_HUB, item], a, 0, 0, lay.expires[lay.item[at.ITEM_LIFE, item], a], 1, -1, rows
+        )
         price_rows(lay, item, spare, work, rows)
         own.staying[a] = own.leave[spare]
         for i in range(lines):
@@ -128,7 +130,10 @@ def _resize_trials(
 ) -> float:  # fmt: skip
     """One multiple less, and one more."""
     own, c = work.allot, work.allot.slot[s]
-    lines, cand = lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item], lay.start[at.CAND_START, item] + c
+    lines, cand = (
+        lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item],
+        lay.start[at.CAND_START, item] + c,
+    )
     q = work.cand[at.W_ORDER, c]
     for sign in range(-1, 2, 2):
         new = q + sign * lay.cand[at.CAND_STEP, cand]
@@ -177,7 +182,10 @@ def _place(
 ) -> float:  # fmt: skip
     """Try the candidates that may gain most, in two sizes; keeps the best as `PLACED` and returns what all costs with it."""
     own, first, best_of_all = work.allot, lay.start[at.CAND_START, item], beside
-    lines, cands = lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item], lay.start[at.CAND_START, item + 1] - first
+    lines, cands = (
+        lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item],
+        lay.start[at.CAND_START, item + 1] - first,
+    )
     _hope(lay, item, rates, work, rows, ground)
     for _ in range(TRIED):
         best = NOBODY
@@ -251,7 +259,9 @@ def _size(lay: Tables, item: int, cand: int, rates: Rates, work: Scratch, rows: 
         for i in range(lay.start[at.LINE_START, item + 1] - lay.start[at.LINE_START, item]):
             if own.due[i] - coming[i] - price > 0.0:
                 wanted += rows.open[i]
-        q = max(q, min(wanted // step * step, work.cand[at.W_MOST, cand - lay.start[at.CAND_START, item]] // step * step))
+        q = max(
+            q, min(wanted // step * step, work.cand[at.W_MOST, cand - lay.start[at.CAND_START, item]] // step * step)
+        )
     return int(q)
 
 
@@ -282,9 +292,7 @@ def _take_away(s: int, lines: int, ground: int, work: Scratch, rows: Rows, left:
 
 
 @inlined
-def _keep_better(
-    found: float, least: float, lines: int, lots: int, ground: int, own: Allotment, rows: Rows
-) -> float:
+def _keep_better(found: float, least: float, lines: int, lots: int, ground: int, own: Allotment, rows: Rows) -> float:
     if found < least - 1e-6:
         _keep(BEST, lines, lots, ground, own, rows)
         return found
