@@ -21,6 +21,8 @@ from optimizers.scratch import Scratch, scratch_for
 from optimizers.solution import Ints
 
 MOST_PARTS, LEAST_IN_PART = 80, 25
+MANY_ITEMS = 4_000
+"""From how many items on a sample finds the first prices, and the first plan is made in haste."""
 SHARED = 4
 """So many of the prices belong to what items share: capacity, lanes, storage, sale caps."""
 

@@ -15,7 +15,7 @@ from optimizers.layout import Tables
 from optimizers.posting import Book, Ledgers, Rows, overflow_cost, remove_item, restore_item
 from optimizers.rounds import deals_stand
 from optimizers.routes import Rates
-from optimizers.scratch import Scratch
+from optimizers.scratch import SEARCHED, TRIED, Scratch
 from optimizers.solution import Ints
 
 
@@ -30,7 +30,7 @@ def exchange_items(
     `starts` (cells + 1,). Stops when fewer than `spare` rows are left in the book; returns how many items were done.
     """
     over = overflow_cost(led)
-    work.near[0] = 0  # many plans are made here and few stay
+    work.care[0] = TRIED  # many plans are made here and few stay
     for n in range(len(items)):
         item = items[n]
         for c in range(lay.start[at.CAND_START, item], lay.start[at.CAND_START, item + 1]):
@@ -40,12 +40,12 @@ def exchange_items(
             count = starts[cell + 1] - starts[cell]
             for k in range(min(tries, count)):
                 if book.next[0] + 2 * spare > book.next[1]:
-                    work.near[0] = 1
+                    work.care[0] = SEARCHED
                     return n
                 other = holders[starts[cell] + (n * 7919 + k * 104729 + c) % count]
                 if other != item and wish[c] > book.placed[c]:
                     over = _exchange(lay, item, other, rates, closed, led, work, rows, book, over)
-    work.near[0] = 1
+    work.care[0] = SEARCHED
     return len(items)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from optimizers import positions as at
 from optimizers.abreast import add_up, copies, cut, in_threads, own_ledgers
 from optimizers.columns import Flag
-from optimizers.coordination import Coordination
+from optimizers.coordination import MANY_ITEMS, Coordination
 from optimizers.exchange import exchange_items
 from optimizers.given import decided
 from optimizers.milp import Floats
@@ -31,6 +31,7 @@ from optimizers.rounds import (
     settle_items,
 )
 from optimizers.routes import Rates
+from optimizers.scratch import AT_ONCE, SEARCHED
 from optimizers.solution import Ints
 
 LOWEST, STEEPEST = 0.5, 3.0
@@ -50,8 +51,11 @@ def plan_round(state: Coordination, rates: Rates) -> None:
     """Make a plan from nothing at `rates`; keep it when it is cheaper than the one in force.
 
     Part by part, the most valuable items first. Before each part the prices are raised where the parts still to come would
-    use more than is left; before there is a plan they are also lowered where those would use less.
+    use more than is left; before there is a plan they are also lowered where those would use less. Where there are many items, the
+    first plan takes the orders as the program gives them: prices are rough yet, and one is wanted soon.
     """
+    for work in state.scratch:
+        work.care[0] = AT_ONCE if not state.planned and len(state.lay.hub) >= MANY_ITEMS else SEARCHED
     ledgers = empty_ledgers(state.problem, state.lay, state.limits)
     book = empty_book(state.lay, len(state.cap_shares))
     group, lane = state.part_group.sum(axis=0), state.part_lane.sum(axis=0)
@@ -66,6 +70,8 @@ def plan_round(state: Coordination, rates: Rates) -> None:
         book = _plan(state, items, now, ledgers, book)
         group, lane = group - state.part_group[part], lane - state.part_lane[part]
     book = _keep_deals(state, rates, ledgers, book)
+    for work in state.scratch:
+        work.care[0] = SEARCHED
     cost = float(book.cost.sum()) + overflow_cost(ledgers) + _opening(state, book)
     if cost < state.cost:
         state.ledgers, state.book, state.cost, state.planned = ledgers, book, cost, True

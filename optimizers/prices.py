@@ -18,7 +18,16 @@ import numpy as np
 
 from optimizers.abreast import in_threads
 from optimizers.bundle import learn, next_prices
-from optimizers.coordination import SHARED, Coordination, coordinate, own_prices, scaled, shared_prices, with_shared
+from optimizers.coordination import (
+    MANY_ITEMS,
+    SHARED,
+    Coordination,
+    coordinate,
+    own_prices,
+    scaled,
+    shared_prices,
+    with_shared,
+)
 from optimizers.limits import bound_of
 from optimizers.milp import Floats
 from optimizers.plans import exchange_round, improve_round, plan_round, worst_first
@@ -30,8 +39,8 @@ from optimizers.sweep import Use, empty_use, sweep
 GROW, SHRINK = 1.2, 0.6
 FIRST_PLANS, PLAN_EVERY = (1, 4), 6
 """After which sweeps, and after how many, a plan is made at the best prices."""
-MANY_ITEMS, SAMPLE, SAMPLE_SWEEPS = 4_000, 800, 12
-"""From how many items on a sample finds the first prices, its size, and its sweeps."""
+SAMPLE, SAMPLE_SWEEPS = 800, 12
+"""Items of the sample that finds the first prices where there are many, and its sweeps."""
 FIRST_SHARE, LESS_SHARE, LEAST_SHARE = 0.4, 0.97, 0.03
 """Share of the distance from bound to plan that prices of stock elsewhere should gain, its factor by sweep, and its least."""
 KNOWN = 0.5

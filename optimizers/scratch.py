@@ -17,6 +17,8 @@ Choices = npt.NDArray[np.int32]
 
 MOST_ROWS = 48
 """Supply rows of an item that are dealt out all at once; an item with more is dealt out line by line."""
+AT_ONCE, TRIED, SEARCHED = 0, 1, 2
+"""How closely orders are chosen: by the program alone, by trials, and by a search for goods that expire."""
 SPARE_ROWS = 4
 """Rows kept free for orders that a search adds."""
 
@@ -53,7 +55,7 @@ class Scratch(NamedTuple):
 
     label, step (slots, W, T), door, knock (slots, doors, T) : least cost to each place and period from the source of the
     slot, and the steps that lead there; two slots for the hub, then one for every place and period. fresh (slots,) : stamp of
-    the costs a slot was filled at; `stamp` is the present one. near (1,) : whether orders of goods that expire are searched (see `nearby`). hope (cands,) : what an order may gain at most. path (2, n) : legs of a way, lane and release.
+    the costs a slot was filled at; `stamp` is the present one. care (1,) : how closely orders are chosen. hope (cands,) : what an order may gain at most. path (2, n) : legs of a way, lane and release.
     """
 
     room: Floats
@@ -82,7 +84,7 @@ class Scratch(NamedTuple):
     queue: Ints
     choice: Choices
     stage: Ints
-    near: Ints
+    care: Ints
     allot: Allotment
 
 
@@ -107,7 +109,7 @@ def scratch_for(lay: Layout) -> Scratch:
         line=ints(6, lines), line_money=np.zeros((6, lines)), cand=ints(6, cands), hope=np.zeros(cands), lot_base=np.zeros(lots), lot_price=np.zeros(lots), time=ints(5, periods + 2),
         time_money=np.zeros((2, periods + 1)), value=np.zeros(states), other=np.zeros(states), queue=ints(states),
         choice=np.zeros((stages, states), dtype=np.int32), stage=ints(3, stages),
-        near=np.ones(1, dtype=np.int64), allot=_allotment(lines, periods),
+        care=np.full(1, SEARCHED), allot=_allotment(lines, periods),
     )  # fmt: skip
 
 

@@ -17,7 +17,7 @@ from optimizers.nearby import look_nearby
 from optimizers.ordering import note_orders, order, weigh_orders
 from optimizers.posting import Ledgers, Rows
 from optimizers.routes import INFINITE, Rates
-from optimizers.scratch import MOST_ROWS, Scratch
+from optimizers.scratch import AT_ONCE, MOST_ROWS, SEARCHED, Scratch
 
 TRIALS = 3
 """Runs of the program at most: at the prices given, alone beside stock elsewhere, and at the prices learned."""
@@ -34,7 +34,7 @@ def choose_orders(lay: Tables, item: int, rates: Rates, led: Ledgers, work: Scra
         work.cand[at.W_MOST, c] = work.cand[at.W_HIGH, c]
     price_rows(lay, item, 0, work, rows)
     least, last = INFINITE, False
-    for trial in range(TRIALS if _may_learn(lay, item, work) else 1):
+    for trial in range(TRIALS if work.care[0] > AT_ONCE and _may_learn(lay, item, work) else 1):
         if trial > 0:
             want_the_rest(lay, item, lots, work, rows)
         if trial == ALONE:
@@ -59,7 +59,7 @@ def choose_orders(lay: Tables, item: int, rates: Rates, led: Ledgers, work: Scra
         note_orders(lay, item, lots, work, rows)
         price_rows(lay, item, lots, work, rows)
         allot(lay, item, work, rows)
-    if work.near[0] == 1 and may_spoil(lay, item) and look_nearby(lay, item, rates, led, work, rows, lots):
+    if work.care[0] == SEARCHED and may_spoil(lay, item) and look_nearby(lay, item, rates, led, work, rows, lots):
         note_orders(lay, item, lots, work, rows)
         price_rows(lay, item, lots, work, rows)
         allot(lay, item, work, rows)
