@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import replace
 from json import dumps
@@ -16,10 +17,17 @@ from supplychain.domain.errors import InvalidInputError, NotFoundError
 app = typer.Typer(help="Benchmarks; each prints what it measured.", no_args_is_help=True)
 
 
+def _finite(given: list[float] | float | None) -> list[float] | float | None:
+    for one in given if isinstance(given, list) else [given]:
+        if one is not None and not math.isfinite(one):
+            raise typer.BadParameter(f"{one} is no number to measure with")
+    return given
+
+
 @app.command()
 def loop(
     seed: Annotated[int, typer.Option(min=0)] = 7,
-    scale: Annotated[float, typer.Option(help="How much the rooms sell.", min=0.01, max=100)] = 1.0,
+    scale: Annotated[float, typer.Option(help="How much the rooms sell.", min=0.01, max=100, callback=_finite)] = 1.0,
     runs: Annotated[int, typer.Option(help="Evenings to play; medians are shown.", min=1, max=20)] = 1,
     json: Json = False,
 ) -> None:
@@ -54,13 +62,17 @@ def _there(file: Path) -> Path:
 
 @app.command()
 def optimizer(
-    skus: Annotated[list[int] | None, typer.Option(help="SKUs of a problem; repeat.")] = None,
+    skus: Annotated[list[int] | None, typer.Option(help="SKUs of a problem; repeat.", min=1, max=1_000_000)] = None,
     seeds: Annotated[int, typer.Option(min=1, max=50)] = 1,
-    tightness: Annotated[list[float] | None, typer.Option(help="Capacity over need; repeat.")] = None,
+    tightness: Annotated[
+        list[float] | None, typer.Option(help="Capacity over need; repeat.", min=0.1, max=100.0, callback=_finite)
+    ] = None,
     features: Annotated[list[str] | None, typer.Option(help="base or all; repeat.")] = None,
     sweeps: Annotated[int, typer.Option(help="Price sweeps at most.", min=1)] = 40,
     peer_skus: Annotated[int, typer.Option(help="Size beside other solvers; 0 = none.", min=0)] = 100,
-    peer_seconds: Annotated[float, typer.Option(help="Time of each solver there.", min=1.0)] = 20.0,
+    peer_seconds: Annotated[
+        float, typer.Option(help="Time of each solver there.", min=1.0, max=86_400.0, callback=_finite)
+    ] = 20.0,
     peer: Annotated[list[str] | None, typer.Option(help="highs, cp-sat or cbc; repeat. Default: all.")] = None,
     second_core: Annotated[bool, typer.Option(help="Each size on one thread as well.")] = False,
     replans: Annotated[int, typer.Option(help="Spikes to plan again; 0 = none.", min=0)] = 100,
@@ -75,9 +87,9 @@ def optimizer(
 
     rows: Rows = []
     for row in bench.run(
-        skus or (1_000,), seeds, tightness or (1.25,), _known(features or ["base", "all"], ("base", "all")),
+        skus or (1_000,), seeds, tightness or (1.25,), _known("--features", features or ["base", "all"], ("base", "all")),
         replans=replans, sweeps=sweeps, peer_skus=peer_skus, peer_seconds=peer_seconds,
-        peers=_known(peer or [*PEERS], PEERS), second_core=second_core,
+        peers=_known("--peer", peer or [*PEERS], PEERS), second_core=second_core,
     ):  # fmt: skip
         typer.echo(dumps(row), err=True)
         rows.append(row)
@@ -87,9 +99,13 @@ def optimizer(
 @app.command()
 def spikes(
     quick: Annotated[bool, typer.Option("--quick", help="A tenth of the size: a first look.")] = False,
-    rate: Annotated[list[float] | None, typer.Option(help="Orders a minute; repeat.")] = None,
+    rate: Annotated[
+        list[float] | None, typer.Option(help="Orders a minute; repeat.", min=0.05, max=10_000.0, callback=_finite)
+    ] = None,
     engagement: Annotated[list[str] | None, typer.Option(help="none, comments or clicks; repeat.")] = None,
-    quiet_hours: Annotated[float | None, typer.Option(help="Quiet room-hours per case.", min=1.0)] = None,
+    quiet_hours: Annotated[
+        float | None, typer.Option(help="Quiet room-hours per case.", min=1.0, max=100_000.0, callback=_finite)
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     jobs: Annotated[int, typer.Option(help="Processes.", min=1, max=64)] = 2,
     nab: Annotated[Path | None, typer.Option(help="Folder in NAB's format to score instead.")] = None,
@@ -102,7 +118,7 @@ def spikes(
     if nab:
         found = labelled.score_nab(nab)
     else:
-        heard = _known(engagement or ["none", "clicks"], bench.ENGAGEMENT)
+        heard = _known("--engagement", engagement or ["none", "clicks"], bench.ENGAGEMENT)
         size = replace(bench.QUICK if quick else bench.Size(), seed=seed)
         size = replace(size, quiet_hours=quiet_hours) if quiet_hours else size
         with bar("rooms") as progress:
@@ -115,10 +131,10 @@ def spikes(
         _shown(found, "Spikes", json=False)
 
 
-def _known(given: list[str], known: Iterable[str]) -> list[str]:
+def _known(option: str, given: list[str], known: Iterable[str]) -> list[str]:
     unknown = [one for one in given if one not in known]
     if unknown:
-        raise InvalidInputError(f"{unknown[0]!r} is no engagement", way_out=f"give one of {', '.join(known)}")
+        raise InvalidInputError(f"{option}: {unknown[0]!r} is not known", way_out=f"give one of {', '.join(known)}")
     return given
 
 

@@ -96,6 +96,29 @@ def test_the_commands_of_the_loop_are_there() -> None:
     assert set(wanted) <= {" ".join(path) for path in COMMANDS}
 
 
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        ("bench optimizer --skus 0", "--skus"),
+        ("bench optimizer --skus=-5", "--skus"),
+        ("bench optimizer --tightness 0", "--tightness"),
+        ("bench optimizer --tightness nan", "--tightness"),
+        ("bench optimizer --features some", "--features"),
+        ("bench optimizer --peer excel", "--peer"),
+        ("bench optimizer --peer-seconds inf", "--peer-seconds"),
+        ("bench spikes --rate=-3", "--rate"),
+        ("bench spikes --rate nan", "--rate"),
+        ("bench spikes --quiet-hours nan", "--quiet-hours"),
+        ("bench spikes --engagement likes", "--engagement"),
+        ("bench loop --scale nan", "--scale"),
+    ],
+)
+def test_a_bench_that_cannot_be_measured_is_refused_by_its_option(run: Run, command: str, says: str) -> None:
+    said = run(*command.split())
+    assert (said.code, said.out) == (2, "")
+    assert says in said.err
+
+
 def test_version_is_told(run: Run) -> None:
     assert run("--version").out.strip() == __version__
 
