@@ -36,6 +36,8 @@ _THREADS: Final = {"supplier": 8, "allocations": 4, "tuning": 1, "file": 1}
 _SUSPECT_THREADS: Final = 4
 """Threads for receivers whose last attempt failed, apart from the others: slow ones hold up each other only."""
 _SETTLE_ATTEMPTS: Final = 5
+_CLAIMS_KNOWN: Final = 64
+"""How many claims back the end of an attempt is known."""
 _QUIET_MS: Final = 500
 """How often waiting messages are looked at when none of them was due and no new one came."""
 
@@ -45,6 +47,7 @@ class _Job:
     message: Message
     leased_until: int
     suspect: bool
+    claim: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class Dispatcher:
         self._settings = settings
         self._wall = wall
         self._holder = holder or f"{socket.gethostname()}:{os.getpid()}"
+        self._claim, self._ended = 0, dict[str, int]()
         self._breakers = breakers or Breakers()
         self._crash = crash
         self._publisher = SharedPublisher(publisher_factory)
@@ -208,7 +212,7 @@ class Dispatcher:
         quiet = self._quiet is not None and self._quiet[:2] == (pending, running) and now < self._quiet[2]
         if pending <= running or not free or (quiet and not eager):
             return set()
-        lease = int(self._settings.lease_seconds * SECOND)
+        lease, claim = int(self._settings.lease_seconds * SECOND), self._next_claim()
         claimed: list[Message] = []
         with self._store.write() as tx:
             for channel, threads in free.items():
@@ -217,8 +221,15 @@ class Dispatcher:
         self._quiet = None if claimed else (pending, running, now + _QUIET_MS)
         if claimed:
             self._crash("dispatch-claimed")
-        jobs = [_Job(m, now + lease, not self._breakers.healthy(m.channel, m.lane)) for m in claimed]
+        jobs = [_Job(m, now + lease, not self._breakers.healthy(m.channel, m.lane), claim) for m in claimed]
         return {future for job in jobs if (future := self._submit(job)) is not None}
+
+    def _next_claim(self) -> int:
+        """Number of a claim about to begin; ends that came many claims ago are forgotten."""
+        with self._lock:
+            self._claim += 1
+            self._ended = {name: at for name, at in self._ended.items() if at > self._claim - _CLAIMS_KNOWN}
+            return self._claim
 
     def _free_threads(self) -> dict[str, int]:
         busy = dict.fromkeys(_THREADS, 0)
@@ -232,6 +243,8 @@ class Dispatcher:
         with self._lock:
             if message.message in self._running:  # never two at once: its thread has settled it, or the lease ran out
                 self._again[message.message] = job
+                return None
+            if self._ended.get(message.message, -1) >= job.claim:  # claimed while it ran, and delivered since
                 return None
             future = pool.submit(self._attempt, job)
             self._running[message.message] = (job, future)
@@ -249,6 +262,8 @@ class Dispatcher:
         finally:
             with self._lock:
                 self._running.pop(message.message, None)
+                if ended:
+                    self._ended[message.message] = self._claim
                 again = self._again.pop(message.message, None)
             if again is not None and not ended:
                 self._take_up(again)

@@ -128,6 +128,35 @@ def test_a_claim_that_comes_while_its_attempt_ends_is_taken_up(store: SqlStore) 
     dispatcher.close()
 
 
+def test_a_message_that_is_delivered_between_its_second_claim_and_its_start_goes_out_once(store: SqlStore) -> None:
+    """Its lease ran out by the clock while it was under way; the loop has claimed it again when the attempt ends well."""
+    clock, release, begun = Clock(), threading.Event(), threading.Event()
+    channel = Scripted()
+
+    class Slow(Dispatcher):
+        def _submit(self, job: Any) -> Any:
+            if begun.is_set():
+                release.set()
+                until(lambda: job.message.message not in self._running)
+            return super()._submit(job)
+
+    def hold(message: Message) -> None:
+        begun.set()
+        wait_for(release)
+
+    channel.during = hold
+    send(store, "S1-1")
+    dispatcher = make_dispatcher(store, clock, channel, kind=Slow)
+    dispatcher._start_due(clock.now, eager=True)
+    wait_for(begun)
+    clock.now += 600_000
+    send(store, "S2-1")  # something else is due, so that the loop claims
+    dispatcher._start_due(clock.now, eager=True)
+    until(lambda: set(states_of(store).values()) == {"delivered"})
+    dispatcher.close()
+    assert sorted(channel.accepted) == ["S1-1", "S2-1"]
+
+
 @pytest.mark.parametrize("jump_ms", [-600_000, 600_000])
 def test_clock_that_jumps_in_mid_attempt_delivers_nothing_twice(store: SqlStore, jump_ms: int) -> None:
     clock, release, begun = Clock(), threading.Event(), threading.Event()
