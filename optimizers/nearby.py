@@ -33,21 +33,28 @@ NOBODY = -1
 
 
 @kernel
-def look_nearby(lay: Tables, item: int, rates: Rates, led: Ledgers, work: Scratch, rows: Rows, lots: int) -> bool:
-    """Change the orders of `work` for cheaper ones as long as that gains; the deal is made. Returns whether they changed."""
-    own, ground = work.allot, rows.number[0] + SPARE_ROWS
+def look_nearby(
+    lay: Tables, item: int, rates: Rates, led: Ledgers, work: Scratch, rows: Rows, lots: int, cost: float
+) -> float:  # fmt: skip
+    """Change the orders of `work`, which `cost` so much with the deal that is made, for cheaper ones as long as that gains.
+
+    Returns what they cost then; changed orders have to be dealt out again.
+    """
+    own, ground, least = work.allot, rows.number[0] + SPARE_ROWS, cost
     if ground > MOST_ROWS:
-        return False
+        return cost
     _open_slots(lay, item, lots, ground, work, rows)
     _price_arrivals(lay, item, ground, work, rows)
-    cost, changed = weigh_orders(lay, item, rates, led, work) + deal_cost(lay, item, ground, own, rows), False
     for _ in range(MOST_STEPS):
-        found = _step(lay, item, rates, led, work, rows, lots, ground, cost)
-        if found >= cost - LEAST_STEP:
+        found = _step(lay, item, rates, led, work, rows, lots, ground, least)
+        if found >= least - LEAST_STEP:
             break
-        cost, changed = found, True
+        least = found
+    if least == cost:  # worths are those of the last deal that was tried
+        deal_again(lay, item, ground, work)
+        find_worth(ground, own)
     rows.number[0] = lots
-    return changed
+    return least
 
 
 @inlined
@@ -108,6 +115,8 @@ def _step(
             least = _keep_better(beside, least, lines, lots, ground, own, rows)
         least = _place_trials(lay, item, rates, led, work, rows, lots, ground, beside, least)
         _back(NOW, lines, lots, ground, work, rows)
+        if base >= lots:
+            _fill_column(lay, item, base, lines, own)  # another order may have had its row
     if least < cost - LEAST_STEP:
         _back(BEST, lines, lots, ground, work, rows)
         for s in range(lots, ground):

@@ -43,11 +43,9 @@ def choose_orders(lay: Tables, item: int, rates: Rates, led: Ledgers, work: Scra
             _learn_prices(lots, work, rows)
             reprice_lots(lay, item, rates, work)
         order(lay, item, rates, led, work)
-        cost, fits = weigh_orders(lay, item, rates, led, work), note_orders(lay, item, lots, work, rows)
-        if not fits:
+        cost = deal_orders(lay, item, rates, led, work, rows, lots)
+        if cost == INFINITE:
             return False
-        price_rows(lay, item, lots, work, rows)
-        cost += allot(lay, item, work, rows)
         last = cost < least - 1e-6
         if last:
             least = cost
@@ -56,15 +54,21 @@ def choose_orders(lay: Tables, item: int, rates: Rates, led: Ledgers, work: Scra
     if not last:
         for c in range(past - first):
             work.cand[at.W_ORDER, c] = work.cand[at.W_BEST, c]
-        note_orders(lay, item, lots, work, rows)
-        price_rows(lay, item, lots, work, rows)
-        allot(lay, item, work, rows)
-    if work.care[0] == SEARCHED and may_spoil(lay, item) and look_nearby(lay, item, rates, led, work, rows, lots):
-        note_orders(lay, item, lots, work, rows)
-        price_rows(lay, item, lots, work, rows)
-        allot(lay, item, work, rows)
+        deal_orders(lay, item, rates, led, work, rows, lots)
+    searched = work.care[0] == SEARCHED and may_spoil(lay, item)
+    if searched and look_nearby(lay, item, rates, led, work, rows, lots, least) < least:
+        deal_orders(lay, item, rates, led, work, rows, lots)
     rows.number[0] = lots
     return True
+
+
+@kernel
+def deal_orders(lay: Tables, item: int, rates: Rates, led: Ledgers, work: Scratch, rows: Rows, lots: int) -> float:
+    """Deal the pieces out beside the orders of `work`; returns what both cost, endless where there are too many rows."""
+    if not note_orders(lay, item, lots, work, rows):
+        return INFINITE
+    price_rows(lay, item, lots, work, rows)
+    return float(weigh_orders(lay, item, rates, led, work) + allot(lay, item, work, rows))
 
 
 @inlined
